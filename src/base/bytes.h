@@ -20,7 +20,9 @@ struct bytes {
 
 static inline struct bytes bytes_of(const void *data, size_t n)
 {
-	return (struct bytes){(const uint8_t *)data, (const uint8_t *)data + n};
+	const uint8_t *p = data;
+
+	return (struct bytes){p, n ? p + n : p}; /* NULL + 0 is undefined in C */
 }
 
 static inline size_t bytes_left(const struct bytes *b)
