@@ -20,9 +20,9 @@
  * PKT_NOT_IP_LAST make the class not_ip, the others malformed. */
 enum pkt_verdict {
 	PKT_OK,
-	PKT_NOT_IP,	     /* another protocol */
-	PKT_NOT_IP_LINK,     /* a link type that is not decoded */
-	PKT_NOT_IP_CUT,	     /* a link, tag, label or PPPoE header not wholly captured */
+	PKT_NOT_IP,	 /* another protocol */
+	PKT_NOT_IP_LINK, /* a link type that is not decoded */
+	PKT_NOT_IP_CUT,	 /* a link, tag, label or PPPoE header not wholly captured */
 	PKT_NOT_IP_LAST = PKT_NOT_IP_CUT,
 	PKT_MALFORMED_CUT,     /* fewer than 20 or 40 bytes of IP header captured */
 	PKT_MALFORMED_VERSION, /* a version other than the link layer said */
@@ -38,10 +38,17 @@ enum pkt_class { PKT_TCP, PKT_UDP, PKT_ICMP, PKT_OTHER, PKT_CLASSES };
 /* What a packet is to a flow table. */
 enum pkt_kind {
 	PKT_KIND_FLOW,	     /* its key names its flow */
-	PKT_KIND_ICMP_ERROR, /* its key names the flow it quotes */
+	PKT_KIND_ICMP_ERROR, /* about the flow it quotes: see enum pkt_quote */
 	PKT_KIND_ICMP_OTHER, /* neighbour discovery and the like: no flow */
 	PKT_KIND_FRAGMENT,   /* a later fragment: its ports are in another packet */
 	PKT_KINDS
+};
+
+/* How much of the quoted flow an ICMP error tells. */
+enum pkt_quote {
+	PKT_QUOTE_NONE,	 /* nothing; key is the packet's own */
+	PKT_QUOTE_ADDRS, /* the addresses in key are the quoted ones */
+	PKT_QUOTE_WHOLE, /* the whole key is */
 };
 
 /* TCP flags, where they are in byte 13 of the header (RFC 9293). */
@@ -90,6 +97,7 @@ struct pkt {
 	uint8_t tcp_flags; /* 0 if not captured */
 	uint8_t family;	   /* of the packet itself */
 	uint8_t way;	   /* enum frame_way */
+	uint8_t quoted;	   /* enum pkt_quote, of PKT_KIND_ICMP_ERROR */
 	bool is_reply;	   /* an ICMP reply type */
 	/* The packet's own addresses. For PKT_KIND_FLOW the same as the key's
 	 * and not filled: see pkt_src() and pkt_dst(). */

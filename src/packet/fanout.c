@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * fanout.c - which of n workers a frame belongs to.
+ *
+ * By addresses alone: whatever belongs to one connection (later fragments,
+ * which have no ports; ICMP errors, which quote both addresses) has them in
+ * common, and nothing else. The sum of their words is the same for both
+ * directions, and is what a classic BPF program can compute as well.
+ */
+#include "packet/pkt.h"
+
+#include "base/bytes.h"
+
+static uint32_t sum_words(const struct addr *a)
+{
+	return load_be32(a->b) + load_be32(a->b + 4) + load_be32(a->b + 8) + load_be32(a->b + 12);
+}
+
+unsigned pkt_fanout(const struct frame *f, unsigned n)
+{
+	struct pkt p;
+	uint32_t h;
+
+	if (n == 1 || pkt_decode(f, &p) != PKT_OK)
+		return 0;
+	if (p.kind == PKT_KIND_ICMP_ERROR && p.quoted == PKT_QUOTE_NONE)
+		h = sum_words(&p.own[0]) + sum_words(&p.own[1]);
+	else
+		h = sum_words(&p.key.addr[0]) + sum_words(&p.key.addr[1]);
+	h *= 0x9e3779b1; /* 2^32 / golden ratio: neighbours spread */
+	return (h >> 16) % n;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * internal.h - one frame being walked, layer by layer.
+ *
+ * Each step takes its own header off the cursor and says what comes next; a
+ * loop in pkt.c goes on until a step ends the walk with a verdict. Every step
+ * consumes bytes, so the walk is bounded by the frame. Tunnels over IP will
+ * be more steps of the same loop.
+ */
+#ifndef PACKET_INTERNAL_H
+#define PACKET_INTERNAL_H
+
+#include "base/bytes.h"
+#include "packet/pkt.h"
+
+struct walk {
+	struct bytes b;	   /* what is captured of the rest */
+	uint64_t wire;	   /* how long the rest was on the wire */
+	uint16_t type;	   /* for WALK_ETHERTYPE */
+	uint8_t verdict;   /* for WALK_END */
+	uint8_t ip_family; /* for WALK_IP: what the layer below said; 0: nothing */
+};
+
+enum walk_next {
+	WALK_END,
+	WALK_ETHERTYPE,
+	WALK_MPLS,
+	WALK_PPPOE,
+	WALK_PPP,
+	WALK_IP,
+};
+
+static inline enum walk_next walk_end(struct walk *w, enum pkt_verdict v)
+{
+	w->verdict = (uint8_t)v;
+	return WALK_END;
+}
+
+static inline enum walk_next walk_ip(struct walk *w, uint8_t family)
+{
+	w->ip_family = family;
+	return WALK_IP;
+}
+
+static inline enum walk_next walk_ethertype(struct walk *w, uint16_t type)
+{
+	w->type = type;
+	return WALK_ETHERTYPE;
+}
+
+/* Steps over n bytes of a link header: where they start, or NULL if they are
+ * not all captured. */
+static inline const uint8_t *walk_take(struct walk *w, size_t n)
+{
+	const uint8_t *at = bytes_take(&w->b, n);
+
+	if (at)
+		w->wire = w->wire > n ? w->wire - n : 0;
+	return at;
+}
+
+/* link.c */
+enum walk_next link_walk(struct walk *w, struct pkt *p, uint16_t link);
+/* ethertype.c: what a type number says, and VLAN tags */
+enum walk_next ethertype_walk(struct walk *w);
+/* mpls.c, ppp.c */
+enum walk_next mpls_walk(struct walk *w);
+enum walk_next pppoe_walk(struct walk *w);
+enum walk_next ppp_walk(struct walk *w);
+enum walk_next ppp_link_walk(struct walk *w);
+enum walk_next chdlc_walk(struct walk *w);
+
+/* ipv4.c, ipv6.c: the last steps; they fill p. */
+enum walk_next ipv4_walk(struct walk *w, struct pkt *p);
+enum walk_next ipv6_walk(struct walk *w, struct pkt *p);
+
+/* What the transport header says of a packet or of a quoted one: its ports,
+ * its kind. `b` ends where the IP packet or the capture does. */
+struct transport {
+	uint16_t sport, dport; /* or see pkt_icmp_port() */
+	uint8_t kind;	       /* enum pkt_kind */
+	uint8_t tcp_flags;
+	bool is_reply;
+	bool has_quote; /* PKT_KIND_ICMP_ERROR, and b stands at the quote */
+};
+
+/* transport.c, icmp.c */
+void transport_read(struct transport *t, struct bytes *b, uint8_t family, uint8_t proto);
+void icmp_read(struct transport *t, struct bytes *b, uint8_t family);
+
+/* The headers that an ICMP error quotes: p->key and p->side become the quoted
+ * flow's, the side being the one that the error counts as sent by. */
+enum pkt_quote ipv4_quote_read(struct pkt *p, struct bytes *b);
+enum pkt_quote ipv6_quote_read(struct pkt *p, struct bytes *b);
+
+/* Fills p->key from addresses and ports, lower side first; returns the side
+ * of the source. */
+uint8_t key_fill(struct pkt_key *k, const struct addr *src, const struct addr *dst,
+		 const struct transport *t, uint8_t family, uint8_t proto);
+
+/* After the addresses are known: transport, key, kind, class. */
+void packet_finish(struct pkt *p, const struct addr *src, const struct addr *dst, struct bytes *b,
+		   uint8_t family, uint8_t proto);
+/* The same for a packet whose transport header is not in it. */
+void packet_finish_without(struct pkt *p, const struct addr *src, const struct addr *dst,
+			   enum pkt_kind kind, uint8_t family, uint8_t proto);
+
+static inline enum pkt_class class_of(uint8_t family, uint8_t proto)
+{
+	switch (proto) {
+	case PROTO_TCP:
+		return PKT_TCP;
+	case PROTO_UDP:
+		return PKT_UDP;
+	case PROTO_ICMP:
+		return family == ADDR_V4 ? PKT_ICMP : PKT_OTHER;
+	case PROTO_ICMPV6:
+		return family == ADDR_V6 ? PKT_ICMP : PKT_OTHER;
+	default:
+		return PKT_OTHER;
+	}
+}
+
+#endif
