@@ -42,4 +42,14 @@ static inline void seq_copy_words(void *dst, const void *src, size_t n)
 		d[i] = load_acquire(&s[i]);
 }
 
+/* Stores n 64-bit words into a guarded record, by its writer. */
+static inline void seq_store_words(void *dst, const void *src, size_t n)
+{
+	uint64_t *d = dst;
+	const uint64_t *s = src;
+
+	for (size_t i = 0; i < n; i++)
+		store_release(&d[i], s[i]);
+}
+
 #endif

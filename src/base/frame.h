@@ -22,12 +22,12 @@ enum frame_way {
 struct frame {
 	const uint8_t *data;
 	uint64_t ts_ns;
-	uint32_t caplen;   /* bytes at data */
-	uint32_t wirelen;  /* bytes the frame had on the wire; files may lie */
-	uint16_t link;	   /* LINKTYPE_*, as in capture files (base/link.h) */
-	uint16_t vlan_tci; /* the tag that the NIC took off, host order ... */
+	uint32_t caplen;    /* bytes at data */
+	uint32_t wirelen;   /* bytes the frame had on the wire; files may lie */
+	uint16_t link;	    /* LINKTYPE_*, as in capture files (base/link.h) */
+	uint16_t vlan_tci;  /* the tag that the NIC took off, host order ... */
 	uint16_t vlan_tpid; /* ... and its TPID, host order; 0: there was none */
-	uint8_t way;	   /* enum frame_way */
+	uint8_t way;	    /* enum frame_way */
 };
 
 #endif

@@ -51,8 +51,8 @@ int units_duration_parse(uint64_t *out_ns, const char *text, struct err *e)
 	const int ret = parse(&v, text, units, sizeof(units) / sizeof(units[0]));
 
 	if (ret == -EINVAL)
-		return err_set(e, ret, "'%.64s' is not a duration; write one like 30s, 5m, 1h or 7d",
-			       text);
+		return err_set(e, ret,
+			       "'%.64s' is not a duration; write one like 30s, 5m, 1h or 7d", text);
 	if (ret == -ERANGE || v > DURATION_MAX_NS)
 		return err_set(e, -ERANGE, "'%.64s' is longer than 10 years (3653d)", text);
 	*out_ns = v;

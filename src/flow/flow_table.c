@@ -1,0 +1,638 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * flow_table.c - the live flows of one worker.
+ *
+ * Flows lie in a slab of slots, hot and cold halves in two arrays. An index of
+ * cache-line buckets finds them: each bucket has 10 entries of a 16-bit tag
+ * and a slot number. A key hashes to two buckets; a flow stands in its first
+ * one unless that was nearly full when it started and the second was emptier.
+ * A bucket counts the flows that spilled from it, so a lookup that misses in
+ * a bucket without spills is over after one cache line, and never looks at
+ * more than two. There are 8 flows a bucket at most on average: two full
+ * buckets at once are rare, and are treated as a full table is. Nothing is
+ * ever rebuilt or moved: the cost of a packet does not depend on the load.
+ *
+ * Invariant: a live flow has exactly one index entry, in one of its two
+ * buckets, and one timer. Its timer is set to its deadline as it was when it
+ * last changed its state; packets only move last_ns, and the sweep asks again.
+ *
+ * Slots never used lie at the end and are not touched; freed ones are chained
+ * through their timers' links.
+ */
+#include "flow/flow_table.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/atomics.h"
+#include "base/units.h"
+
+#define BUCKET_ENTRIES 10
+#define BUCKET_FLOWS   8 /* on average, in a full table */
+#define BUCKET_NEARLY  8 /* as full as this: look at the other one */
+#define LANES	       0x0001000100010001ull
+#define LANE_TOPS      0x8000800080008000ull
+
+struct bucket {
+	uint64_t tags[2];   /* four 16-bit tags each; 0: free */
+	uint32_t tags_last; /* two more */
+	uint16_t spilled;   /* live flows that have this as their first bucket, in their second */
+	uint16_t used;
+	uint32_t slot[BUCKET_ENTRIES];
+};
+
+_Static_assert(sizeof(struct bucket) == 64, "a bucket is one cache line");
+
+/* What other threads read of the cold part: all but the timer. */
+#define COLD_READ_WORDS ((sizeof(struct flow_cold) - offsetof(struct flow_cold, sum)) / 8)
+
+struct flow_table {
+	struct bucket *buckets;
+	struct flow *hot;
+	struct flow_cold *cold;
+	uint32_t buckets_n;
+	uint32_t free_head;
+	uint32_t end; /* slots used so far */
+	uint32_t flows_max;
+	uint64_t now_tick;
+	uint64_t now_floor_ns; /* the clock's whole second */
+	uint64_t hash_mask;
+	flow_ended_fn ended;
+	flow_opened_fn opened;
+	void *arg;
+	struct flow_timeouts timeouts;
+	struct flow_stats stats;
+	struct wheel wheel;
+	uint8_t secret[192];
+};
+
+/* --- index ------------------------------------------------------------- */
+
+static inline uint16_t tag_of(uint64_t hash)
+{
+	const uint16_t tag = (uint16_t)hash;
+
+	return tag ? tag : 1;
+}
+
+static inline uint32_t first_bucket(const struct flow_table *t, uint64_t hash)
+{
+	return (uint32_t)((hash & UINT32_MAX) * t->buckets_n >> 32);
+}
+
+static inline uint32_t second_bucket(const struct flow_table *t, uint64_t hash)
+{
+	const uint32_t b = (uint32_t)((hash >> 32) * t->buckets_n >> 32);
+
+	if (b != first_bucket(t, hash))
+		return b;
+	return b + 1 == t->buckets_n ? 0 : b + 1;
+}
+
+/* The top bit of each 16-bit lane of `tags` that equals tag. Lanes above a
+ * true one may be marked falsely; whoever asks compares the keys. */
+static inline uint64_t match_lanes(uint64_t tags, uint16_t tag)
+{
+	const uint64_t x = tags ^ LANES * tag;
+
+	return (x - LANES) & ~x & LANE_TOPS;
+}
+
+/* The entries of b that may have the tag, as a bit mask. */
+static inline uint32_t match_tag(const struct bucket *b, uint16_t tag)
+{
+	/* One bit a lane, gathered by a multiplication. */
+	const uint64_t m0 = match_lanes(b->tags[0], tag) >> 15;
+	const uint64_t m1 = match_lanes(b->tags[1], tag) >> 15;
+	const uint64_t m2 = match_lanes(b->tags_last, tag) >> 15;
+
+	return (uint32_t)((m0 * 0x1000200040008ull >> 48 & 15) << 0 |
+			  (m1 * 0x1000200040008ull >> 48 & 15) << 4 | ((m2 | m2 >> 15) & 3) << 8);
+}
+
+static uint16_t tag_at(const struct bucket *b, unsigned e)
+{
+	if (e < 8)
+		return (uint16_t)(b->tags[e / 4] >> 16 * (e % 4));
+	return (uint16_t)(b->tags_last >> 16 * (e - 8));
+}
+
+static void tag_set(struct bucket *b, unsigned e, uint16_t tag)
+{
+	const uint64_t change = tag_at(b, e) ^ tag;
+
+	if (e < 8)
+		b->tags[e / 4] ^= change << 16 * (e % 4);
+	else
+		b->tags_last ^= (uint32_t)change << 16 * (e - 8);
+}
+
+static inline bool key_matches(const struct flow *f, const struct pkt_key *k)
+{
+	return addr_equal(&f->addr[0], &k->addr[0]) && addr_equal(&f->addr[1], &k->addr[1]) &&
+	       f->port[0] == k->port[0] && f->port[1] == k->port[1] && f->proto == k->proto &&
+	       f->family == k->family;
+}
+
+static inline uint32_t find_in(const struct flow_table *t, const struct bucket *b, uint64_t hash,
+			       const struct pkt_key *k)
+{
+	for (uint32_t m = match_tag(b, tag_of(hash)); m; m &= m - 1) {
+		const uint32_t i = b->slot[__builtin_ctz(m)];
+
+		if (key_matches(&t->hot[i], k))
+			return i;
+	}
+	return FLOW_NO_PLACE;
+}
+
+static inline uint32_t find(const struct flow_table *t, uint64_t hash, const struct pkt_key *k)
+{
+	const struct bucket *b = &t->buckets[first_bucket(t, hash)];
+	const uint32_t i = find_in(t, b, hash, k);
+
+	if (i != FLOW_NO_PLACE || !b->spilled)
+		return i;
+	return find_in(t, &t->buckets[second_bucket(t, hash)], hash, k);
+}
+
+static void bucket_put(struct bucket *b, uint16_t tag, uint32_t slot)
+{
+	unsigned e = 0;
+
+	while (tag_at(b, e))
+		e++;
+	tag_set(b, e, tag);
+	b->slot[e] = slot;
+	b->used++;
+}
+
+static bool bucket_take(struct bucket *b, uint32_t slot)
+{
+	for (unsigned e = 0; e < BUCKET_ENTRIES; e++) {
+		if (!tag_at(b, e) || b->slot[e] != slot)
+			continue;
+		tag_set(b, e, 0);
+		b->used--;
+		return true;
+	}
+	return false;
+}
+
+/* False if both buckets are full. */
+static bool index_put(struct flow_table *t, uint64_t hash, uint32_t slot)
+{
+	struct bucket *b = &t->buckets[first_bucket(t, hash)];
+
+	if (b->used >= BUCKET_NEARLY) {
+		struct bucket *other = &t->buckets[second_bucket(t, hash)];
+
+		if (other->used < b->used) {
+			bucket_put(other, tag_of(hash), slot);
+			b->spilled++;
+			return true;
+		}
+		if (b->used == BUCKET_ENTRIES)
+			return false;
+	}
+	bucket_put(b, tag_of(hash), slot);
+	return true;
+}
+
+static void index_take(struct flow_table *t, uint64_t hash, uint32_t slot)
+{
+	struct bucket *b = &t->buckets[first_bucket(t, hash)];
+
+	if (bucket_take(b, slot))
+		return;
+	bucket_take(&t->buckets[second_bucket(t, hash)], slot);
+	b->spilled--;
+}
+
+/* --- time --------------------------------------------------------------- */
+
+static inline uint64_t deadline_ns(const struct flow_table *t, const struct flow *f)
+{
+	return f->last_ns + t->timeouts.ns[f->state];
+}
+
+static uint64_t tick_of(uint64_t ns) /* the first one that is not before */
+{
+	return (ns + NS_PER_SEC - 1) / NS_PER_SEC;
+}
+
+static inline bool is_over(const struct flow_table *t, const struct flow *f, uint64_t ts_ns)
+{
+	const uint64_t at = deadline_ns(t, f);
+
+	return at <= ts_ns || at <= t->now_floor_ns;
+}
+
+void flow_table_clock(struct flow_table *t, uint64_t now_ns)
+{
+	const uint64_t tick = now_ns / NS_PER_SEC;
+
+	if (tick <= t->now_tick)
+		return;
+	if (!t->stats.started)
+		wheel_start(&t->wheel, tick);
+	t->now_tick = tick;
+	t->now_floor_ns = tick * NS_PER_SEC;
+}
+
+/* --- the life of a flow --------------------------------------------------- */
+
+static uint64_t hash_key(const struct flow_table *t, const void *key)
+{
+	return XXH3_64bits_withSecret(key, sizeof(struct pkt_key), t->secret, sizeof(t->secret)) &
+	       t->hash_mask;
+}
+
+/* Takes slot i out of everything but the wheel, which has let it go. */
+static void end_flow(struct flow_table *t, uint32_t i, uint64_t end_ns)
+{
+	struct flow *f = &t->hot[i];
+	struct flow_cold *c = &t->cold[i];
+	struct pkt_key key;
+
+	t->ended(t->arg, f, end_ns);
+	memset(&key, 0, sizeof(key));
+	memcpy(key.addr, f->addr, sizeof(key.addr));
+	memcpy(key.port, f->port, sizeof(key.port));
+	key.proto = f->proto;
+	key.family = f->family;
+	index_take(t, hash_key(t, &key), i);
+
+	seq_write_begin(&c->seq);
+	seq_set(&f->flags, 0);
+	seq_set(&f->family, 0); /* a stale index entry must not find it */
+	seq_write_end(&c->seq);
+	c->timer.next = t->free_head;
+	t->free_head = i;
+	counter_add(&t->stats.live, (uint64_t)-1);
+}
+
+static void end_now(struct flow_table *t, uint32_t i, uint64_t end_ns, uint64_t *reason)
+{
+	wheel_remove(&t->wheel, i);
+	end_flow(t, i, end_ns);
+	counter_add(reason, 1);
+}
+
+static void set_state(struct flow_table *t, struct flow *f, enum flow_state next)
+{
+	const uint32_t i = (uint32_t)(f - t->hot);
+	const bool was_half_open = flow_state_is_half_open(f->state);
+
+	store_relaxed(&f->state, (uint8_t)next);
+	wheel_remove(&t->wheel, i);
+	wheel_add(&t->wheel, i, tick_of(deadline_ns(t, f)));
+	if (was_half_open && !flow_state_is_half_open(f->state))
+		t->opened(t->arg, f);
+}
+
+/* Moves what has gathered in delta, and this packet, to the cold sums. */
+static void spill_delta(struct flow_table *t, struct flow *f, unsigned side, uint32_t bytes)
+{
+	struct flow_cold *c = &t->cold[f - t->hot];
+	const uint32_t d = f->delta[side];
+
+	seq_write_begin(&c->seq);
+	seq_add(&c->sum[side].packets, (d >> FLOW_DELTA_BYTES_BITS) + 1);
+	seq_add(&c->sum[side].bytes, (uint64_t)(d & FLOW_DELTA_BYTES) + bytes);
+	seq_set(&f->delta[side], 0);
+	seq_write_end(&c->seq);
+}
+
+static inline void count(struct flow_table *t, struct flow *f, unsigned side, uint32_t bytes)
+{
+	const uint32_t d = f->delta[side];
+
+	if (bytes > FLOW_DELTA_BYTES - (d & FLOW_DELTA_BYTES) ||
+	    d >> FLOW_DELTA_BYTES_BITS == FLOW_DELTA_PACKETS)
+		spill_delta(t, f, side, bytes);
+	else
+		store_relaxed(&f->delta[side], d + FLOW_DELTA_PACKET + bytes);
+}
+
+static uint16_t ms_of(uint64_t ns)
+{
+	return (uint16_t)(ns / NS_PER_MSEC);
+}
+
+/* UDP as nf_conntrack has it: answered, and FLOW_STREAM_MS old. The low bits
+ * of its birth are enough, because every packet looks, and a pause that long
+ * answers the question by itself. */
+static void advance_udp(struct flow_table *t, struct flow *f, const struct pkt *p, bool answered)
+{
+	if (!(f->flags & FLOW_AGED) && p->ts_ns > f->last_ns) {
+		const uint16_t age_ms = (uint16_t)(ms_of(p->ts_ns) - t->cold[f - t->hot].born_ms);
+
+		if (p->ts_ns - f->last_ns >= FLOW_STREAM_MS * NS_PER_MSEC ||
+		    age_ms >= FLOW_STREAM_MS)
+			store_relaxed(&f->flags, (uint8_t)(f->flags | FLOW_AGED));
+	}
+	if (answered && f->flags & FLOW_AGED)
+		set_state(t, f, FLOW_UDP_STREAM);
+	else if (f->flags & FLOW_ANSWERED && f->state == FLOW_UDP_UNANSWERED)
+		set_state(t, f, FLOW_UDP_ANSWERED);
+}
+
+/* What this packet does to the state of its flow. */
+static inline void advance(struct flow_table *t, struct flow *f, const struct pkt *p)
+{
+	const unsigned direction = p->side ^ flow_orig_side(f);
+	const bool answered = f->flags & FLOW_ANSWERED;
+
+	if (direction && !answered)
+		store_relaxed(&f->flags, (uint8_t)(f->flags | FLOW_ANSWERED));
+	if (f->state < FLOW_TCP_STATES) {
+		const enum flow_state next =
+			flow_tcp_next(f->state, direction, flow_tcp_event(p->tcp_flags));
+
+		if (next != f->state)
+			set_state(t, f, next);
+	} else if (f->state == FLOW_UDP_UNANSWERED || f->state == FLOW_UDP_ANSWERED) {
+		advance_udp(t, f, p, answered);
+	} else if (direction && !answered) {
+		set_state(t, f, f->state + 1); /* unanswered -> answered */
+	}
+}
+
+static bool wants_new(const struct flow *f, const struct pkt *p)
+{
+	return (f->state == FLOW_TCP_TIME_WAIT || f->state == FLOW_TCP_CLOSE) &&
+	       flow_tcp_event(p->tcp_flags) == FLOW_TCP_EV_SYN;
+}
+
+struct flow *flow_table_touch(struct flow_table *t, const struct pkt *p)
+{
+	const uint32_t i = find(t, p->hash, &p->key);
+	struct flow *f;
+
+	if (i == FLOW_NO_PLACE)
+		return NULL;
+	f = &t->hot[i];
+	if (is_over(t, f, p->ts_ns)) {
+		end_now(t, i, deadline_ns(t, f), &t->stats.expired);
+		return NULL;
+	}
+	if (wants_new(f, p)) {
+		end_now(t, i, p->ts_ns, &t->stats.replaced);
+		return NULL;
+	}
+	count(t, f, p->side, p->ip_bytes);
+	advance(t, f, p);
+	if (p->ts_ns > f->last_ns)
+		store_relaxed(&f->last_ns, p->ts_ns);
+	return f;
+}
+
+struct flow *flow_table_count_error(struct flow_table *t, const struct pkt *p)
+{
+	const uint32_t i = find(t, p->hash, &p->key);
+	struct flow *f;
+
+	if (i == FLOW_NO_PLACE || is_over(t, &t->hot[i], p->ts_ns))
+		return NULL;
+	f = &t->hot[i];
+	count(t, f, p->side, p->ip_bytes);
+	counter_add(&t->cold[i].icmp_errors, 1);
+	return f;
+}
+
+static enum flow_state first_state(const struct pkt *p)
+{
+	switch (p->class) {
+	case PKT_TCP:
+		return flow_tcp_first(flow_tcp_event(p->tcp_flags));
+	case PKT_UDP:
+		return FLOW_UDP_UNANSWERED;
+	case PKT_ICMP:
+		return FLOW_ICMP_UNANSWERED;
+	default:
+		return FLOW_OTHER_UNANSWERED;
+	}
+}
+
+/* Ends one flow in bucket b, or the other, that nobody would miss: one whose
+ * time is over, else the droppable one that has been silent for longest. */
+static bool make_room(struct flow_table *t, uint64_t hash, uint64_t ts_ns)
+{
+	const uint32_t at[2] = {first_bucket(t, hash), second_bucket(t, hash)};
+	uint32_t oldest = FLOW_NO_PLACE;
+
+	for (unsigned n = 0; n < 2; n++) {
+		const struct bucket *b = &t->buckets[at[n]];
+
+		for (unsigned e = 0; e < BUCKET_ENTRIES; e++) {
+			const uint32_t i = b->slot[e];
+
+			if (!tag_at(b, e))
+				continue;
+			if (is_over(t, &t->hot[i], ts_ns)) {
+				end_now(t, i, deadline_ns(t, &t->hot[i]), &t->stats.expired);
+				return true;
+			}
+			if (flow_is_droppable(&t->hot[i]) &&
+			    (oldest == FLOW_NO_PLACE || t->hot[i].last_ns < t->hot[oldest].last_ns))
+				oldest = i;
+		}
+	}
+	if (oldest == FLOW_NO_PLACE)
+		return false;
+	end_now(t, oldest, ts_ns, &t->stats.early_drops);
+	return true;
+}
+
+static uint32_t take_slot(struct flow_table *t)
+{
+	uint32_t i = t->free_head;
+
+	if (i != FLOW_NO_PLACE) {
+		t->free_head = t->cold[i].timer.next;
+		return i;
+	}
+	if (t->end == t->flows_max)
+		return FLOW_NO_PLACE;
+	i = t->end;
+	store_release(&t->end, i + 1);
+	return i;
+}
+
+uint32_t flow_table_place(struct flow_table *t, const struct pkt *p)
+{
+	const uint64_t hash = p->hash;
+	uint32_t i = take_slot(t);
+
+	if (i == FLOW_NO_PLACE) {
+		if (!make_room(t, hash, p->ts_ns))
+			return FLOW_NO_PLACE;
+		i = take_slot(t);
+	}
+	if (index_put(t, hash, i))
+		return i;
+	if (make_room(t, hash, p->ts_ns) && index_put(t, hash, i))
+		return i;
+	t->cold[i].timer.next = t->free_head;
+	t->free_head = i;
+	return FLOW_NO_PLACE;
+}
+
+struct flow *flow_table_start(struct flow_table *t, uint32_t place, const struct pkt *p,
+			      const uint32_t host[2], const uint32_t id[2])
+{
+	struct flow_cold *c = &t->cold[place];
+	struct flow f;
+	unsigned orig;
+
+	memcpy(f.addr, p->key.addr, sizeof(f.addr));
+	memcpy(f.port, p->key.port, sizeof(f.port));
+	f.proto = p->key.proto;
+	f.family = p->key.family;
+	f.state = (uint8_t)first_state(p);
+	/* A SYN+ACK seen first answers a SYN that we missed. */
+	orig = f.state == FLOW_TCP_SYN_RECV ? !p->side : p->side;
+	f.flags = (uint8_t)(FLOW_LIVE | (orig ? FLOW_ORIG_SIDE : 0) |
+			    (orig != p->side ? FLOW_ANSWERED : 0) |
+			    (p->is_reply ? FLOW_REPLY_FIRST : 0));
+	f.host[0] = host[0];
+	f.host[1] = host[1];
+	f.delta[0] = f.delta[1] = 0;
+	f.last_ns = p->ts_ns;
+
+	seq_write_begin(&c->seq);
+	seq_set(&c->sum[0].packets, 0);
+	seq_set(&c->sum[0].bytes, 0);
+	seq_set(&c->sum[1].packets, 0);
+	seq_set(&c->sum[1].bytes, 0);
+	seq_set(&c->conn_id[0], id[0]);
+	seq_set(&c->conn_id[1], id[1]);
+	seq_set(&c->icmp_errors, 0);
+	seq_set(&c->born_ms, ms_of(p->ts_ns));
+	seq_store_words(&t->hot[place], &f, sizeof(f) / 8);
+	seq_write_end(&c->seq);
+
+	count(t, &t->hot[place], p->side, p->ip_bytes);
+	wheel_add(&t->wheel, place, tick_of(deadline_ns(t, &t->hot[place])));
+	counter_add(&t->stats.started, 1);
+	counter_add(&t->stats.live, 1);
+	return &t->hot[place];
+}
+
+/* --- batches and upkeep ------------------------------------------------------ */
+
+void flow_table_hash(const struct flow_table *t, struct pkt *pkts, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		pkts[i].hash = hash_key(t, &pkts[i].key);
+		__builtin_prefetch(&t->buckets[first_bucket(t, pkts[i].hash)]);
+	}
+}
+
+void flow_table_prefetch(const struct flow_table *t, const struct pkt *pkts, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		const struct bucket *b = &t->buckets[first_bucket(t, pkts[i].hash)];
+		const uint32_t m = match_tag(b, tag_of(pkts[i].hash));
+
+		if (m)
+			__builtin_prefetch(&t->hot[b->slot[__builtin_ctz(m)]], 1);
+	}
+}
+
+static uint64_t timer_due(void *arg, uint32_t i, uint64_t now)
+{
+	struct flow_table *t = arg;
+	const uint64_t at = deadline_ns(t, &t->hot[i]);
+
+	if (tick_of(at) > now)
+		return tick_of(at);
+	end_flow(t, i, at);
+	counter_add(&t->stats.expired, 1);
+	return 0;
+}
+
+uint32_t flow_table_sweep(struct flow_table *t, uint32_t budget)
+{
+	return wheel_sweep(&t->wheel, t->now_tick, budget, timer_due, t);
+}
+
+/* --- other threads --------------------------------------------------------------- */
+
+uint32_t flow_table_end(const struct flow_table *t)
+{
+	return load_acquire(&t->end);
+}
+
+bool flow_table_read(const struct flow_table *t, uint32_t i, uint32_t host, struct flow_copy *out)
+{
+	const struct flow *f = &t->hot[i];
+	const struct flow_cold *c = &t->cold[i];
+	uint16_t seq;
+
+	if (load_relaxed(&f->host[0]) != host && load_relaxed(&f->host[1]) != host)
+		return false;
+	do {
+		seq = load_acquire(&c->seq);
+		seq_copy_words(&out->hot, f, sizeof(*f) / 8);
+		seq_copy_words(&out->cold.sum, &c->sum, COLD_READ_WORDS);
+	} while (seq & 1 || seq != load_relaxed(&c->seq));
+	for (unsigned s = 0; s < 2; s++) {
+		const uint32_t d = out->hot.delta[s];
+
+		out->sent[s].packets = out->cold.sum[s].packets + (d >> FLOW_DELTA_BYTES_BITS);
+		out->sent[s].bytes = out->cold.sum[s].bytes + (d & FLOW_DELTA_BYTES);
+	}
+	return out->hot.flags & FLOW_LIVE && (out->hot.host[0] == host || out->hot.host[1] == host);
+}
+
+void flow_table_stats(const struct flow_table *t, struct flow_stats *out)
+{
+	out->capacity = t->flows_max;
+	out->live = load_relaxed(&t->stats.live);
+	out->started = load_relaxed(&t->stats.started);
+	out->expired = load_relaxed(&t->stats.expired);
+	out->replaced = load_relaxed(&t->stats.replaced);
+	out->early_drops = load_relaxed(&t->stats.early_drops);
+}
+
+/* --- set-up ------------------------------------------------------------------------ */
+
+int flow_table_new(struct flow_table **out, const struct flow_table_conf *c, struct arena *arena,
+		   struct err *e)
+{
+	struct flow_table *t;
+
+	if (c->flows_max == 0 || c->flows_max >= WHEEL_MAX)
+		return err_set(e, -EINVAL, "a flow table of %u flows: 1 to 2147483647 can be",
+			       c->flows_max);
+	t = arena_zalloc(arena, sizeof(*t));
+	if (!t)
+		goto no_memory;
+	t->flows_max = c->flows_max;
+	t->buckets_n = c->flows_max / BUCKET_FLOWS + 2;
+	t->free_head = FLOW_NO_PLACE;
+	t->hash_mask = c->hash_mask;
+	t->timeouts = c->timeouts;
+	t->ended = c->ended;
+	t->opened = c->opened;
+	t->arg = c->arg;
+	memcpy(t->secret, c->secret, sizeof(t->secret));
+	t->buckets = arena_zalloc(arena, (size_t)t->buckets_n * sizeof(*t->buckets));
+	t->hot = arena_zalloc(arena, (size_t)t->flows_max * sizeof(*t->hot));
+	t->cold = arena_zalloc(arena, (size_t)t->flows_max * sizeof(*t->cold));
+	if (!t->buckets || !t->hot || !t->cold)
+		goto no_memory;
+	wheel_init(&t->wheel, t->cold, sizeof(*t->cold));
+	*out = t;
+	return 0;
+
+no_memory:
+	return err_set(e, -ENOMEM, "no memory for a flow table of %u flows; lower --max-flows",
+		       c->flows_max);
+}

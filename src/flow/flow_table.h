@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * flow_table.h - the live flows of one worker.
+ *
+ * Threading: a table belongs to one worker thread; no call locks. Only
+ *            flow_table_read() and flow_table_stats() may be called from
+ *            others, at any time.
+ * Memory:    everything is allocated in flow_table_new(), from the caller's
+ *            arena, and touched only as flows come; no other call allocates.
+ * Time:      the stream's clock (capture/source.h), in ns since the epoch. A
+ *            flow is over once its timeout has passed by its own last stamp
+ *            and by either the clock's whole second or the stamp of a packet
+ *            that would belong to it. So it makes no difference when the
+ *            sweep gets to it.
+ */
+#ifndef FLOW_FLOW_TABLE_H
+#define FLOW_FLOW_TABLE_H
+
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "flow/flow.h"
+
+struct flow_table;
+
+#define FLOW_NO_PLACE UINT32_MAX
+
+/* The flow is about to leave: counters, state and hosts are still there.
+ * end_ns is when it ended: its timeout, or the stamp of what replaced it. */
+typedef void (*flow_ended_fn)(void *arg, const struct flow *f, uint64_t end_ns);
+/* The flow has just stopped being half-open. */
+typedef void (*flow_opened_fn)(void *arg, const struct flow *f);
+
+struct flow_table_conf {
+	uint32_t flows_max;	       /* 1 .. 2^31 - 1 */
+	struct flow_timeouts timeouts; /* copied */
+	uint8_t secret[192];	       /* key of the hash; copied */
+	uint64_t hash_mask;	       /* ~0; fewer bits make a bad hash for tests */
+	flow_ended_fn ended;
+	flow_opened_fn opened;
+	void *arg; /* of both */
+};
+
+struct flow_stats {
+	uint64_t capacity;
+	uint64_t live;
+	uint64_t started;
+	uint64_t expired;     /* by their timeout */
+	uint64_t replaced;    /* by a SYN on a closing tuple */
+	uint64_t early_drops; /* to make room */
+};
+
+/* 0 and *out set, or -EINVAL / -ENOMEM with e filled. The table and all its
+ * memory live in `arena` and end with it. */
+int flow_table_new(struct flow_table **out, const struct flow_table_conf *c, struct arena *arena,
+		   struct err *e);
+
+/* Moves the clock; it never goes back. */
+void flow_table_clock(struct flow_table *t, uint64_t now_ns);
+
+/* Two steps of a batch before touching its packets: hashes the keys and asks
+ * for the index lines; asks for the flows' lines. Correct without them but
+ * for p->hash, which touch, lookup and start need. */
+void flow_table_hash(const struct flow_table *t, struct pkt *pkts, unsigned n);
+void flow_table_prefetch(const struct flow_table *t, const struct pkt *pkts, unsigned n);
+
+/* Hot path. The flow of a PKT_KIND_FLOW packet, with the packet counted on
+ * it, or NULL if there is none (or its time was over, or the packet is a SYN
+ * that wants a new one): see flow_table_start(). */
+struct flow *flow_table_touch(struct flow_table *t, const struct pkt *p);
+
+/* A place for the flow of p, which flow_table_touch() did not find, or
+ * FLOW_NO_PLACE if the table is full and nothing near by may be dropped. The
+ * next call must be flow_table_start(). */
+uint32_t flow_table_place(struct flow_table *t, const struct pkt *p);
+
+/* Starts the flow there and counts p on it. By side, host[] and id[] are kept
+ * for the caller. */
+struct flow *flow_table_start(struct flow_table *t, uint32_t place, const struct pkt *p,
+			      const uint32_t host[2], const uint32_t id[2]);
+
+/* Counts an ICMP error about the flow that its key names; its timeout and
+ * state stay. The flow, or NULL if there is none. */
+struct flow *flow_table_count_error(struct flow_table *t, const struct pkt *p);
+
+/* Ends flows whose time is over, looking at most at `budget`. Returns how many
+ * it looked at: less than budget means none is left. */
+uint32_t flow_table_sweep(struct flow_table *t, uint32_t budget);
+
+/* Slots that have ever been used: 0 .. end-1. Any thread. */
+uint32_t flow_table_end(const struct flow_table *t);
+
+/* A flow as it is at some instant. */
+struct flow_copy {
+	struct flow hot;
+	struct flow_cold cold;
+	struct flow_sum sent[2]; /* by side, whole */
+};
+
+/* Any thread. Whether slot i holds a flow that belongs to `host`; and if so,
+ * a copy of it in which everything belongs together. */
+bool flow_table_read(const struct flow_table *t, uint32_t i, uint32_t host, struct flow_copy *out);
+
+/* Any thread. Each counter exact; together not one instant. */
+void flow_table_stats(const struct flow_table *t, struct flow_stats *out);
+
+#endif
