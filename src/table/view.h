@@ -54,14 +54,14 @@ struct view_conn {
 	uint64_t id; /* in the host that was asked for */
 	uint64_t last_ns;
 	uint8_t family;
-	uint8_t proto;	/* IP protocol number */
-	uint8_t class;	/* enum pkt_class */
-	uint8_t state;	/* enum flow_state */
-	bool is_icmp;	/* then type, code and id hold, and the ports are 0 */
+	uint8_t proto;	      /* IP protocol number */
+	uint8_t class;	      /* enum pkt_class */
+	uint8_t state;	      /* enum flow_state */
+	bool is_icmp;	      /* then type, code and id hold, and the ports are 0 */
 	uint8_t icmp_type[2]; /* of the original direction and of the reply */
 	uint8_t icmp_code;
 	uint16_t icmp_id;
-	uint32_t icmp_errors; /* ICMP errors that quoted it */
+	uint32_t icmp_errors;	/* ICMP errors that quoted it */
 	struct view_end end[2]; /* 0: originator, 1: the other */
 };
 
@@ -84,13 +84,13 @@ struct view_ledger {
 };
 
 struct view_flows {
-	uint64_t capacity;	/* --max-flows share of this worker */
+	uint64_t capacity; /* --max-flows share of this worker */
 	uint64_t live;
-	uint64_t started;	/* ever */
-	uint64_t expired;	/* ended by their timeout */
-	uint64_t replaced;	/* ended by a new SYN on a closing tuple */
-	uint64_t early_drops;	/* ended early to make room */
-	uint64_t arena_bytes;	/* this worker's memory (jemalloc arena, mapped) */
+	uint64_t started;     /* ever */
+	uint64_t expired;     /* ended by their timeout */
+	uint64_t replaced;    /* ended by a new SYN on a closing tuple */
+	uint64_t early_drops; /* ended early to make room */
+	uint64_t arena_bytes; /* this worker's memory (jemalloc arena, mapped) */
 };
 
 struct view_worker {
@@ -119,8 +119,7 @@ uint32_t table_hosts_end(const struct table *t);
 int table_host_view(const struct table *t, uint32_t index, struct view_host *out);
 
 /* The index of a host by address; 0, or -ENOENT. */
-int table_host_find(const struct table *t, const struct addr *ip, uint8_t family,
-		    uint32_t *index);
+int table_host_find(const struct table *t, const struct addr *ip, uint8_t family, uint32_t *index);
 
 /* The overflow record (hosts beyond --max-hosts) and the forgotten one (what
  * forgotten hosts had counted). */

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * account.c - counts packets on their flows and hosts.
+ *
+ * A batch goes through four stages, each for all of its packets before the
+ * next, so that the memory which a stage needs has been asked for by the one
+ * before: decode (and hash; index lines), prefetch (flow lines), flow (host
+ * rows), count.
+ */
+#include "table/account.h"
+
+#include <string.h>
+
+static inline void prefetch_row(const struct account *a, uint32_t host, enum pkt_class class)
+{
+	if (host == HOST_NONE)
+		return;
+	__builtin_prefetch(&a->rows[host], 1);
+	if (class != PKT_TCP)
+		__builtin_prefetch(&a->rows[host].cls[class], 1);
+}
+
+/* The row of an address: its host's, added to the directory if it is new; the
+ * overflow record's; or HOST_NONE if the address is not inner. */
+static uint32_t host_of(struct account *a, const struct addr *ip, uint8_t family)
+{
+	return inner_has(a->inner, ip, family) ? host_dir_touch(a->hosts, ip, family) : HOST_NONE;
+}
+
+/* Holds both hosts for a connection. False if one of them is being forgotten
+ * this very moment. */
+static bool hold_hosts(struct account *a, const uint32_t host[2])
+{
+	if (host[0] != HOST_NONE && !host_dir_conn_hold(a->hosts, host[0]))
+		return false;
+	if (host[1] == HOST_NONE || host[1] == host[0] || host_dir_conn_hold(a->hosts, host[1]))
+		return true;
+	if (host[0] != HOST_NONE)
+		host_dir_conn_drop(a->hosts, host[0]);
+	return false;
+}
+
+static void drop_hosts(struct account *a, const uint32_t host[2])
+{
+	if (host[0] != HOST_NONE)
+		host_dir_conn_drop(a->hosts, host[0]);
+	if (host[1] != HOST_NONE && host[1] != host[0])
+		host_dir_conn_drop(a->hosts, host[1]);
+}
+
+static void take_ids(struct account *a, const uint32_t host[2], uint32_t id[2])
+{
+	id[0] = host[0] == HOST_NONE ? 0 : (uint32_t)host_dir_conn_id(a->hosts, host[0]);
+	if (host[1] == host[0])
+		id[1] = id[0];
+	else
+		id[1] = host[1] == HOST_NONE ? 0 : (uint32_t)host_dir_conn_id(a->hosts, host[1]);
+}
+
+static struct account_ends ends_of(struct account *a, const struct pkt *p)
+{
+	return (struct account_ends){.src = host_of(a, pkt_src(p), p->family),
+				     .dst = host_of(a, pkt_dst(p), p->family)};
+}
+
+static void row_conns(struct account *a, const struct flow *f, uint32_t host, int conns,
+		      int half_open)
+{
+	struct shard_row *r = &a->rows[host];
+	const enum pkt_class class = flow_class(f);
+
+	seq_write_begin(&r->seq);
+	seq_add(&r->conns[class], (uint32_t)conns);
+	seq_add(&r->half_open, (uint32_t)half_open);
+	seq_write_end(&r->seq);
+}
+
+static void note_conn_ended(struct shard_row *r, uint64_t end_ns)
+{
+	seq_write_begin(&r->seq);
+	shard_max(&r->conn_ended_ns, end_ns);
+	seq_write_end(&r->seq);
+}
+
+/* Adds to the live and half-open connections of the flow's hosts. */
+static void count_conns(struct account *a, const struct flow *f, int conns, int half_open)
+{
+	if (f->host[0] != HOST_NONE)
+		row_conns(a, f, f->host[0], conns, half_open);
+	if (f->host[1] != HOST_NONE && f->host[1] != f->host[0])
+		row_conns(a, f, f->host[1], conns, half_open);
+}
+
+/* Starts the flow of p between the rows in `e`, which may become others if a
+ * host is forgotten meanwhile. Returns why it cannot be tracked, or
+ * LEDGER_UNTRACKED if it is. */
+static enum ledger_untracked start_flow(struct account *a, const struct pkt *p,
+					struct account_ends *e)
+{
+	uint32_t host[2], id[2], place;
+	struct flow *f;
+
+	for (;;) {
+		if (e->src == a->overflow || e->dst == a->overflow)
+			return LEDGER_HOST_LIMIT;
+		host[p->side] = e->src;
+		host[!p->side] = e->dst;
+		if (hold_hosts(a, host))
+			break;
+		*e = ends_of(a, p);
+	}
+	place = flow_table_place(a->flows, p);
+	if (place == FLOW_NO_PLACE) {
+		drop_hosts(a, host);
+		return LEDGER_TABLE_FULL;
+	}
+	take_ids(a, host, id);
+	f = flow_table_start(a->flows, place, p, host, id);
+	count_conns(a, f, 1, flow_state_is_half_open(f->state));
+	return LEDGER_UNTRACKED;
+}
+
+/* A packet that is on no flow we have: what becomes of it. */
+static void count_unknown(struct account *a, const struct pkt *p, struct account_ends *e,
+			  struct ledger *l)
+{
+	static const enum ledger_untracked reasons[PKT_KINDS] = {
+		[PKT_KIND_FLOW] = LEDGER_UNTRACKED,
+		[PKT_KIND_ICMP_ERROR] = LEDGER_ICMP_ERROR,
+		[PKT_KIND_ICMP_OTHER] = LEDGER_ICMP_OTHER,
+		[PKT_KIND_FRAGMENT] = LEDGER_FRAGMENT,
+	};
+	enum ledger_untracked reason = reasons[p->kind];
+
+	*e = ends_of(a, p);
+	if (e->src == HOST_NONE && e->dst == HOST_NONE) {
+		l->transit++;
+		return;
+	}
+	if (p->kind == PKT_KIND_FLOW)
+		reason = start_flow(a, p, e);
+	else if (p->kind == PKT_KIND_ICMP_ERROR && p->quoted == PKT_QUOTE_WHOLE &&
+		 flow_table_count_error(a->flows, p))
+		reason = LEDGER_UNTRACKED;
+	if (reason == LEDGER_UNTRACKED)
+		l->tracked++;
+	else
+		l->untracked[reason]++;
+}
+
+/* Finds or starts the flow of a packet, and the rows of its hosts. */
+static inline void find_ends(struct account *a, const struct pkt *p, struct account_ends *e,
+			     struct ledger *l)
+{
+	const struct flow *f = p->kind == PKT_KIND_FLOW ? flow_table_touch(a->flows, p) : NULL;
+
+	if (f) {
+		e->src = f->host[p->side];
+		e->dst = f->host[!p->side];
+		l->tracked++;
+	} else {
+		count_unknown(a, p, e, l);
+	}
+	prefetch_row(a, e->src, (enum pkt_class)p->class);
+	prefetch_row(a, e->dst, (enum pkt_class)p->class);
+}
+
+static inline void count_hosts(struct account *a, const struct pkt *p, const struct account_ends *e,
+			       struct ledger *l)
+{
+	if (e->src != HOST_NONE)
+		shard_row_tx(&a->rows[e->src], p);
+	if (e->dst != HOST_NONE)
+		shard_row_rx(&a->rows[e->dst], p);
+	if (e->src == HOST_NONE && e->dst == HOST_NONE)
+		return;
+	l->counted++;
+	l->counted_bytes += p->ip_bytes;
+	if (e->src != HOST_NONE && e->dst != HOST_NONE) {
+		l->internal++;
+		l->internal_bytes += p->ip_bytes;
+	}
+}
+
+void account_batch(struct account *a, const struct frame *frames, unsigned n)
+{
+	struct ledger l = {.received = n};
+	unsigned good = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		const enum pkt_verdict v = pkt_decode(&frames[i], &a->pkts[good]);
+
+		l.verdict[v]++;
+		if (v == PKT_OK)
+			good++;
+		else if (v == PKT_NOT_IP_LINK)
+			store_relaxed(&a->unknown_link, (uint32_t)frames[i].link + 1);
+	}
+	flow_table_hash(a->flows, a->pkts, good);
+	flow_table_prefetch(a->flows, a->pkts, good);
+	for (unsigned i = 0; i < good; i++)
+		find_ends(a, &a->pkts[i], &a->ends[i], &l);
+	for (unsigned i = 0; i < good; i++)
+		count_hosts(a, &a->pkts[i], &a->ends[i], &l);
+	ledger_add(&a->ledger, &l);
+}
+
+void account_clock(struct account *a, uint64_t now_ns)
+{
+	store_relaxed(&a->now_ns, now_ns);
+	flow_table_clock(a->flows, now_ns);
+}
+
+void account_flow_ended(void *arg, const struct flow *f, uint64_t end_ns)
+{
+	struct account *a = arg;
+
+	count_conns(a, f, -1, -(int)flow_state_is_half_open(f->state));
+	for (unsigned s = 0; s < 2; s++) {
+		if (f->host[s] == HOST_NONE || (s && f->host[1] == f->host[0]))
+			continue;
+		note_conn_ended(&a->rows[f->host[s]], end_ns);
+		host_dir_conn_drop(a->hosts, f->host[s]);
+	}
+}
+
+void account_flow_opened(void *arg, const struct flow *f)
+{
+	count_conns(arg, f, 0, -1);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * account.h - counts packets on their flows and hosts: the work of a worker.
+ *
+ * Threading: one account belongs to one worker thread.
+ * Memory:    account_batch() never allocates.
+ */
+#ifndef TABLE_ACCOUNT_H
+#define TABLE_ACCOUNT_H
+
+#include <stdint.h>
+
+#include "base/frame.h"
+#include "flow/flow_table.h"
+#include "table/host_dir.h"
+#include "table/inner.h"
+#include "table/ledger.h"
+#include "table/shard.h"
+
+#define ACCOUNT_BATCH 64
+
+/* The rows that a packet counts on, or HOST_NONE. */
+struct account_ends {
+	uint32_t src, dst;
+};
+
+struct account {
+	struct flow_table *flows;
+	struct shard_row *rows;	   /* hosts_max + 1: the last is the overflow record */
+	struct host_dir *hosts;	   /* shared */
+	const struct inner *inner; /* shared */
+	uint32_t overflow;	   /* index of the overflow record */
+	uint64_t now_ns;	   /* the stream's clock; read by other threads */
+	struct ledger_guarded ledger;
+	struct arena *arena;
+	uint32_t unknown_link; /* 1 + the last link type met that is not decoded; 0: none */
+	struct pkt pkts[ACCOUNT_BATCH];
+	struct account_ends ends[ACCOUNT_BATCH];
+};
+
+/* Moves the clock of this worker and its flows. */
+void account_clock(struct account *a, uint64_t now_ns);
+
+/* Decodes and counts up to ACCOUNT_BATCH frames. Hot path. */
+void account_batch(struct account *a, const struct frame *frames, unsigned n);
+
+/* The flow table's callbacks; arg is the struct account. */
+void account_flow_ended(void *arg, const struct flow *f, uint64_t end_ns);
+void account_flow_opened(void *arg, const struct flow *f);
+
+#endif

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * host_dir.c - address → host index, shared by all workers.
+ *
+ * Chained hashing over an array of entries; links are indices. Readers follow
+ * them without a lock, so an entry is filled before it is linked (release),
+ * and keeps its link after it has been unlinked: a reader that stands on it
+ * still gets to the end of the chain.
+ *
+ * What makes it hard is a host that is forgotten just when a worker starts a
+ * connection of it. `conns` settles that: forgetting swaps 0 for GONE, and
+ * starting adds 1 first and looks afterwards. Only one of the two can win.
+ */
+#include "table/host_dir.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/atomics.h"
+
+#define GONE 0x80000000u
+
+struct entry {
+	struct addr ip;
+	uint64_t next_id;
+	uint32_t conns; /* live connections, or GONE (and those who just tried) */
+	uint32_t next;	/* in its chain, or in the free list */
+	uint32_t seq;	/* guards ip and family */
+	uint8_t family; /* 0: no host */
+	uint8_t zero[23];
+};
+
+_Static_assert(sizeof(struct entry) == 64, "an entry is one cache line");
+
+struct host_dir {
+	uint32_t *heads;
+	struct entry *entries;
+	uint32_t heads_mask;
+	uint32_t hosts_max;
+	uint64_t hash_mask;
+	uint8_t secret[192];
+	pthread_mutex_t lock; /* for everything below, and for links */
+	uint32_t free_head;
+	uint32_t end;
+	uint32_t count;
+};
+
+static uint32_t *head_of(const struct host_dir *d, const struct addr *a, uint8_t family)
+{
+	const uint64_t key[3] = {a->w[0], a->w[1], family};
+	const uint64_t h = XXH3_64bits_withSecret(key, sizeof(key), d->secret, sizeof(d->secret));
+
+	return &d->heads[h & d->hash_mask & d->heads_mask];
+}
+
+static uint32_t find(const struct host_dir *d, const uint32_t *head, const struct addr *a,
+		     uint8_t family)
+{
+	uint32_t i = load_acquire(head);
+
+	while (i != HOST_NONE) {
+		const struct entry *e = &d->entries[i];
+
+		if (load_relaxed(&e->ip.w[0]) == a->w[0] && load_relaxed(&e->ip.w[1]) == a->w[1] &&
+		    load_relaxed(&e->family) == family)
+			return i;
+		i = load_acquire(&e->next);
+	}
+	return HOST_NONE;
+}
+
+uint32_t host_dir_lookup(const struct host_dir *d, const struct addr *a, uint8_t family)
+{
+	return find(d, head_of(d, a, family), a, family);
+}
+
+/* Under the lock. */
+static uint32_t add(struct host_dir *d, uint32_t *head, const struct addr *a, uint8_t family)
+{
+	uint32_t i = d->free_head;
+	struct entry *e;
+
+	if (i != HOST_NONE) {
+		d->free_head = d->entries[i].next;
+	} else if (d->end < d->hosts_max) {
+		i = d->end;
+	} else {
+		return d->hosts_max;
+	}
+	e = &d->entries[i];
+	seq_write_begin(&e->seq);
+	seq_set(&e->ip.w[0], a->w[0]);
+	seq_set(&e->ip.w[1], a->w[1]);
+	seq_set(&e->family, family);
+	seq_set(&e->next_id, 0);
+	seq_write_end(&e->seq);
+	/* Not a store: somebody who lost against GONE may still take his 1 off. */
+	__atomic_fetch_and(&e->conns, ~GONE, __ATOMIC_RELEASE);
+	store_relaxed(&e->next, *head);
+	store_release(head, i);
+	if (i == d->end)
+		store_release(&d->end, i + 1);
+	store_relaxed(&d->count, d->count + 1);
+	return i;
+}
+
+uint32_t host_dir_touch(struct host_dir *d, const struct addr *a, uint8_t family)
+{
+	uint32_t *head = head_of(d, a, family);
+	uint32_t i = find(d, head, a, family);
+
+	if (i != HOST_NONE)
+		return i;
+	/* A scan past the limit is not worth a lock a packet. */
+	if (load_relaxed(&d->count) == d->hosts_max)
+		return d->hosts_max;
+	pthread_mutex_lock(&d->lock);
+	i = find(d, head, a, family);
+	if (i == HOST_NONE)
+		i = add(d, head, a, family);
+	pthread_mutex_unlock(&d->lock);
+	return i;
+}
+
+bool host_dir_conn_hold(struct host_dir *d, uint32_t i)
+{
+	struct entry *e = &d->entries[i];
+
+	if (__atomic_fetch_add(&e->conns, 1, __ATOMIC_ACQUIRE) & GONE) {
+		__atomic_fetch_sub(&e->conns, 1, __ATOMIC_RELEASE);
+		return false;
+	}
+	return true;
+}
+
+void host_dir_conn_drop(struct host_dir *d, uint32_t i)
+{
+	__atomic_fetch_sub(&d->entries[i].conns, 1, __ATOMIC_RELEASE);
+}
+
+uint64_t host_dir_conn_id(struct host_dir *d, uint32_t i)
+{
+	return __atomic_fetch_add(&d->entries[i].next_id, 1, __ATOMIC_RELAXED);
+}
+
+bool host_dir_remove(struct host_dir *d, uint32_t i)
+{
+	struct entry *e = &d->entries[i];
+	uint32_t none = 0;
+	uint32_t *link;
+
+	pthread_mutex_lock(&d->lock);
+	if (!e->family || !__atomic_compare_exchange_n(&e->conns, &none, GONE, false,
+						       __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+		pthread_mutex_unlock(&d->lock);
+		return false;
+	}
+	link = head_of(d, &e->ip, e->family);
+	while (*link != i)
+		link = &d->entries[*link].next;
+	store_release(link, e->next);
+	seq_write_begin(&e->seq);
+	seq_set(&e->family, 0);
+	seq_write_end(&e->seq);
+	pthread_mutex_unlock(&d->lock);
+	return true;
+}
+
+void host_dir_release(struct host_dir *d, uint32_t i)
+{
+	pthread_mutex_lock(&d->lock);
+	store_relaxed(&d->entries[i].next, d->free_head);
+	d->free_head = i;
+	store_relaxed(&d->count, d->count - 1);
+	pthread_mutex_unlock(&d->lock);
+}
+
+uint32_t host_dir_max(const struct host_dir *d)
+{
+	return d->hosts_max;
+}
+
+uint32_t host_dir_count(const struct host_dir *d)
+{
+	return load_relaxed(&d->count);
+}
+
+uint32_t host_dir_end(const struct host_dir *d)
+{
+	return load_acquire(&d->end);
+}
+
+bool host_dir_read(const struct host_dir *d, uint32_t i, struct host_dir_entry *out)
+{
+	const struct entry *e = &d->entries[i];
+
+	do {
+		out->seq = load_acquire(&e->seq);
+		out->ip.w[0] = load_acquire(&e->ip.w[0]);
+		out->ip.w[1] = load_acquire(&e->ip.w[1]);
+		out->family = load_acquire(&e->family);
+		out->next_id = load_acquire(&e->next_id);
+	} while (out->seq & 1 || out->seq != load_relaxed(&e->seq));
+	out->conns = load_relaxed(&e->conns) & ~GONE;
+	return out->family != 0;
+}
+
+int host_dir_new(struct host_dir **out, const struct host_dir_conf *c, struct arena *arena,
+		 struct err *e)
+{
+	struct host_dir *d;
+	uint32_t heads = 64;
+
+	if (c->hosts_max == 0 || c->hosts_max >= GONE)
+		return err_set(e, -EINVAL, "a directory of %u hosts: 1 to 2147483647 can be",
+			       c->hosts_max);
+	while (heads < c->hosts_max)
+		heads *= 2;
+	d = arena_zalloc(arena, sizeof(*d));
+	if (!d)
+		goto no_memory;
+	d->heads = arena_zalloc(arena, (size_t)heads * sizeof(*d->heads));
+	d->entries = arena_zalloc(arena, (size_t)c->hosts_max * sizeof(*d->entries));
+	if (!d->heads || !d->entries)
+		goto no_memory;
+	memset(d->heads, 0xff, (size_t)heads * sizeof(*d->heads)); /* HOST_NONE */
+	d->heads_mask = heads - 1;
+	d->hosts_max = c->hosts_max;
+	d->hash_mask = c->hash_mask;
+	d->free_head = HOST_NONE;
+	memcpy(d->secret, c->secret, sizeof(d->secret));
+	pthread_mutex_init(&d->lock, NULL);
+	*out = d;
+	return 0;
+
+no_memory:
+	return err_set(e, -ENOMEM, "no memory for a directory of %u hosts; lower --max-hosts",
+		       c->hosts_max);
+}
+
+void host_dir_fini(struct host_dir *d)
+{
+	if (d)
+		pthread_mutex_destroy(&d->lock);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * host_dir.h - address → host index, shared by all workers.
+ *
+ * Threading: lookups take no lock and may run in any thread at any time;
+ *            adding and removing take the directory's own lock. What a
+ *            removed entry was is readable until host_dir_release(): the
+ *            caller lets every worker finish its batch between the two.
+ * Memory:    all allocated in host_dir_new(), from the caller's arena;
+ *            touched as hosts come.
+ */
+#ifndef TABLE_HOST_DIR_H
+#define TABLE_HOST_DIR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/arena.h"
+
+struct host_dir;
+
+#define HOST_NONE UINT32_MAX /* no host, or not found */
+
+struct host_dir_conf {
+	uint32_t hosts_max;  /* 1 .. 2^31 - 1; index hosts_max is the overflow record */
+	uint8_t secret[192]; /* key of the hash; copied */
+	uint64_t hash_mask;  /* ~0; fewer bits make a bad hash for tests */
+};
+
+/* 0 and *out set, or -EINVAL / -ENOMEM with e filled. Ends with the arena,
+ * but for host_dir_fini(). */
+int host_dir_new(struct host_dir **out, const struct host_dir_conf *c, struct arena *arena,
+		 struct err *e);
+void host_dir_fini(struct host_dir *d); /* NULL is fine */
+
+/* The index of a host, or HOST_NONE. */
+uint32_t host_dir_lookup(const struct host_dir *d, const struct addr *a, uint8_t family);
+
+/* The index of a host, added if it is new; hosts_max if there is no room. */
+uint32_t host_dir_touch(struct host_dir *d, const struct addr *a, uint8_t family);
+
+/* Holds host i for one connection: while it has any it is not removed. False
+ * if it has just been removed, and must be touched again. Not for hosts_max. */
+bool host_dir_conn_hold(struct host_dir *d, uint32_t i);
+void host_dir_conn_drop(struct host_dir *d, uint32_t i);
+/* The next connection id of a host that is held: 0, 1, 2, ... */
+uint64_t host_dir_conn_id(struct host_dir *d, uint32_t i);
+
+/* Takes host i out of the directory if it has no connection. Its index is not
+ * used again before host_dir_release(). */
+bool host_dir_remove(struct host_dir *d, uint32_t i);
+void host_dir_release(struct host_dir *d, uint32_t i);
+
+uint32_t host_dir_max(const struct host_dir *d);
+uint32_t host_dir_count(const struct host_dir *d);
+uint32_t host_dir_end(const struct host_dir *d); /* indices ever used: 0 .. end-1 */
+
+struct host_dir_entry {
+	struct addr ip;
+	uint8_t family;
+	uint64_t next_id; /* how many connections it ever had */
+	uint32_t conns;	  /* live ones */
+	uint32_t seq;	  /* moves when the index is given to another host */
+};
+
+/* Any thread. False if i is no host now. */
+bool host_dir_read(const struct host_dir *d, uint32_t i, struct host_dir_entry *out);
+
+#endif

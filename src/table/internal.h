@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * internal.h - the table as its own folder sees it.
+ */
+#ifndef TABLE_INTERNAL_H
+#define TABLE_INTERNAL_H
+
+#include "table/table.h"
+
+struct table {
+	unsigned workers;
+	uint64_t host_timeout_ns;
+	struct inner *inner;
+	struct host_dir *hosts;
+	struct arena *hosts_arena;
+	struct account **accounts;
+	struct shard_row forgotten; /* written under quiescence, by one thread */
+	uint64_t hosts_forgotten;
+};
+
+/* The sum of all workers' rows of one index. */
+void table_row_merge(const struct table *t, uint32_t index, struct shard_row *out);
+
+#endif

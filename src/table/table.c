@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * table.c - everything that is counted, and forgetting hosts.
+ */
+#include "table/table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/units.h"
+#include "table/internal.h"
+
+static int fill_secret(uint8_t *secret, size_t n, struct err *e)
+{
+	if (getrandom(secret, n, 0) != (ssize_t)n)
+		return err_sys(e, "getrandom of %zu bytes for a hash key", n);
+	return 0;
+}
+
+static int account_new(struct account **out, struct table *t, const struct table_conf *c,
+		       struct err *e)
+{
+	struct flow_table_conf conf = {
+		.flows_max = (uint32_t)((c->flows_max + c->workers - 1) / c->workers),
+		.timeouts = c->timeouts,
+		.hash_mask = UINT64_MAX,
+		.ended = account_flow_ended,
+		.opened = account_flow_opened,
+	};
+	struct arena *arena;
+	struct account *a;
+	int ret;
+
+	ret = fill_secret(conf.secret, sizeof(conf.secret), e);
+	if (ret < 0)
+		return ret;
+	ret = arena_new(&arena, e);
+	if (ret < 0)
+		return ret;
+	a = arena_zalloc(arena, sizeof(*a));
+	if (!a) {
+		ret = err_set(e, -ENOMEM, "no memory for a worker");
+		goto fail;
+	}
+	a->rows = arena_zalloc(arena, ((size_t)c->hosts_max + 1) * sizeof(*a->rows));
+	if (!a->rows) {
+		ret = err_set(e, -ENOMEM,
+			      "no memory for the counters of %u hosts; lower --max-hosts",
+			      c->hosts_max);
+		goto fail;
+	}
+	a->arena = arena;
+	a->hosts = t->hosts;
+	a->inner = t->inner;
+	a->overflow = c->hosts_max;
+	conf.arg = a;
+	ret = flow_table_new(&a->flows, &conf, arena, e);
+	if (ret < 0)
+		goto fail;
+	*out = a;
+	return 0;
+
+fail:
+	arena_free(arena);
+	return ret;
+}
+
+static int hosts_new(struct table *t, const struct table_conf *c, struct err *e)
+{
+	struct host_dir_conf conf = {.hosts_max = c->hosts_max, .hash_mask = UINT64_MAX};
+	int ret = fill_secret(conf.secret, sizeof(conf.secret), e);
+
+	if (ret < 0)
+		return ret;
+	ret = arena_new(&t->hosts_arena, e);
+	if (ret < 0)
+		return ret;
+	return host_dir_new(&t->hosts, &conf, t->hosts_arena, e);
+}
+
+int table_new(struct table **out, const struct table_conf *c, struct err *e)
+{
+	struct table *t = calloc(1, sizeof(*t));
+	int ret;
+
+	if (!t)
+		return err_set(e, -ENOMEM, "no memory for a table");
+	t->accounts = calloc(c->workers, sizeof(struct account *));
+	if (!t->accounts) {
+		ret = err_set(e, -ENOMEM, "no memory for %u workers", c->workers);
+		goto fail;
+	}
+	t->host_timeout_ns = c->host_timeout_ns;
+	ret = inner_new(&t->inner, c->inner, c->inner_n, e);
+	if (ret < 0)
+		goto fail;
+	ret = hosts_new(t, c, e);
+	if (ret < 0)
+		goto fail;
+	for (; t->workers < c->workers; t->workers++) {
+		ret = account_new(&t->accounts[t->workers], t, c, e);
+		if (ret < 0)
+			goto fail;
+	}
+	*out = t;
+	return 0;
+
+fail:
+	table_free(t);
+	return ret;
+}
+
+void table_free(struct table *t)
+{
+	if (!t)
+		return;
+	for (unsigned w = 0; w < t->workers; w++)
+		arena_free(t->accounts[w]->arena);
+	free(t->accounts);
+	host_dir_fini(t->hosts);
+	arena_free(t->hosts_arena);
+	inner_free(t->inner);
+	free(t);
+}
+
+struct account *table_account(struct table *t, unsigned worker)
+{
+	return t->accounts[worker];
+}
+
+/* --- forgetting ------------------------------------------------------------ */
+
+static uint64_t max64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Adds what a row has counted to another; conns and stamps too. */
+static void row_add(struct shard_row *to, const struct shard_row *from)
+{
+	to->half_open += from->half_open;
+	to->last_ns = max64(to->last_ns, from->last_ns);
+	to->conn_ended_ns = max64(to->conn_ended_ns, from->conn_ended_ns);
+	for (unsigned c = 0; c < PKT_CLASSES; c++) {
+		to->conns[c] += from->conns[c];
+		to->cls[c].tx_packets += from->cls[c].tx_packets;
+		to->cls[c].tx_bytes += from->cls[c].tx_bytes;
+		to->cls[c].rx_packets += from->cls[c].rx_packets;
+		to->cls[c].rx_bytes += from->cls[c].rx_bytes;
+	}
+}
+
+void table_row_merge(const struct table *t, uint32_t index, struct shard_row *out)
+{
+	struct shard_row row;
+
+	memset(out, 0, sizeof(*out));
+	for (unsigned w = 0; w < t->workers; w++) {
+		shard_row_read(&t->accounts[w]->rows[index], &row);
+		row_add(out, &row);
+	}
+}
+
+static void row_clear(struct shard_row *r)
+{
+	const struct shard_row zero = {0};
+
+	seq_write_begin(&r->seq);
+	/* All but the first word, which holds the number that guards it. */
+	seq_store_words(&r->conns, &zero.conns, (sizeof(zero) - 8) / 8);
+	seq_set(&r->half_open, 0);
+	seq_write_end(&r->seq);
+}
+
+static void forget(struct table *t, uint32_t index, const struct shard_row *merged)
+{
+	struct shard_row sum = t->forgotten;
+
+	row_add(&sum, merged);
+	seq_write_begin(&t->forgotten.seq);
+	seq_store_words(&t->forgotten.conns, &sum.conns, (sizeof(sum) - 8) / 8);
+	seq_write_end(&t->forgotten.seq);
+	for (unsigned w = 0; w < t->workers; w++)
+		row_clear(&t->accounts[w]->rows[index]);
+	host_dir_release(t->hosts, index);
+	counter_add(&t->hosts_forgotten, 1);
+}
+
+uint64_t table_forget_hosts(struct table *t, uint64_t now_ns)
+{
+	const uint64_t floor_ns = now_ns - now_ns % NS_PER_SEC;
+	uint64_t next_ns;
+
+	if (!t->host_timeout_ns)
+		return UINT64_MAX;
+	/* Hosts that are busy now, or come later, cannot be due before. */
+	next_ns = floor_ns + t->host_timeout_ns;
+	for (uint32_t i = 0; i < host_dir_end(t->hosts); i++) {
+		struct host_dir_entry entry;
+		struct shard_row merged;
+		uint64_t due_ns;
+
+		if (!host_dir_read(t->hosts, i, &entry) || entry.conns)
+			continue;
+		table_row_merge(t, i, &merged);
+		due_ns = max64(merged.last_ns, merged.conn_ended_ns) + t->host_timeout_ns;
+		if (due_ns > floor_ns)
+			next_ns = due_ns < next_ns ? due_ns : next_ns;
+		else if (host_dir_remove(t->hosts, i))
+			forget(t, i, &merged);
+	}
+	return next_ns;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * table.h - everything that is counted: the shared directory, and an account
+ * (flows, counter shard, ledger) for each worker. To be read through view.h.
+ *
+ * Threading: new and free by one thread; account w belongs to worker w;
+ *            table_forget_hosts() only while no worker is inside a batch.
+ */
+#ifndef TABLE_TABLE_H
+#define TABLE_TABLE_H
+
+#include "base/addr.h"
+#include "base/err.h"
+#include "flow/flow_state.h"
+#include "table/account.h"
+
+struct table;
+
+struct table_conf {
+	unsigned workers;
+	uint64_t flows_max; /* over all workers */
+	uint32_t hosts_max;
+	uint64_t host_timeout_ns; /* 0: hosts are never forgotten */
+	struct flow_timeouts timeouts;
+	const struct addr_net *inner; /* copied */
+	size_t inner_n;		      /* 0: the default list */
+};
+
+/* 0 and *out set, or -EINVAL / -ENOMEM / -errno with e filled. */
+int table_new(struct table **out, const struct table_conf *c, struct err *e);
+void table_free(struct table *t); /* NULL is fine */
+
+struct account *table_account(struct table *t, unsigned worker);
+
+/* Forgets all hosts that have had neither a packet nor a connection for the
+ * host timeout, up to the whole second of now_ns; what they had counted goes
+ * to the forgotten record. Returns the earliest time at which there can be
+ * another to forget: calling before that is of no use. UINT64_MAX: never. */
+uint64_t table_forget_hosts(struct table *t, uint64_t now_ns);
+
+#endif
