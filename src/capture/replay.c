@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * replay.c - capture files, one after the other, as a source of frames.
+ *
+ * Frames are read a batch ahead into `pending` and handed out up to the end of
+ * their second. Files stay open until close: those that are mapped hold frames
+ * that somebody may still have.
+ */
+#include "capture/replay.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/atomics.h"
+#include "base/units.h"
+#include "capture/filter.h"
+#include "capture/pcap_file.h"
+
+#define NAP_MAX_NS (50 * NS_PER_MSEC) /* between looks at whether to stop */
+
+struct replay {
+	struct replay_conf conf;
+	struct filter *filter; /* NULL: all pass */
+	struct pcap_file **files;
+	size_t current; /* read by replay_progress() */
+	struct frame pending[SOURCE_BATCH];
+	unsigned pos, pending_n;
+	uint64_t now_ns, tick_end_ns;
+	uint64_t wall_start_ns, first_ns; /* of the paced clock; 0: not started */
+	uint64_t total_bytes;
+};
+
+static uint64_t wall_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * NS_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+static void nap(uint64_t ns)
+{
+	const struct timespec ts = {0, (long)(ns < NAP_MAX_NS ? ns : NAP_MAX_NS)};
+
+	nanosleep(&ts, NULL);
+}
+
+/* Keeps of the n frames just read those that pass the filter. */
+static int choose(struct replay *r, unsigned n, struct err *e)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct frame *f = &r->pending[i];
+
+		if (r->filter) {
+			const int match = filter_match(r->filter, f, e);
+
+			if (match < 0)
+				return match;
+			if (!match)
+				continue;
+		}
+		if (f->caplen > SOURCE_CAP_MAX)
+			f->caplen = SOURCE_CAP_MAX;
+		if (kept != i)
+			r->pending[kept] = *f;
+		kept++;
+	}
+	r->pending_n = kept;
+	return 0;
+}
+
+/* The next file that can be opened, or -ENODATA. */
+static int next_file(struct replay *r)
+{
+	struct err e;
+
+	for (size_t i = r->current + 1; i < r->conf.paths_n; i++) {
+		if (pcap_file_open(&r->files[i], r->conf.paths[i], &e) < 0) {
+			r->conf.damage(r->conf.arg, e.text);
+			continue;
+		}
+		store_release(&r->current, i);
+		return 0;
+	}
+	return -ENODATA;
+}
+
+static int refill(struct replay *r, struct err *e)
+{
+	r->pos = r->pending_n = 0;
+	while (!r->pending_n) {
+		struct err why;
+		int n = pcap_file_recv(r->files[r->current], r->pending, SOURCE_BATCH, &why);
+
+		if (n < 0) {
+			r->conf.damage(r->conf.arg, why.text);
+			continue; /* it will say 0 now */
+		}
+		n = n ? choose(r, (unsigned)n, e) : next_file(r);
+		if (n < 0)
+			return n;
+	}
+	return 0;
+}
+
+/* With a speed: moves the clock; false if the next frame's time is yet to
+ * come, after a nap. */
+static bool is_time(struct replay *r, uint64_t ts_ns)
+{
+	uint64_t virtual_ns;
+
+	if (!r->wall_start_ns) {
+		r->wall_start_ns = wall_ns();
+		r->first_ns = ts_ns;
+	}
+	virtual_ns =
+		r->first_ns + (uint64_t)((double)(wall_ns() - r->wall_start_ns) * r->conf.speed);
+	if (ts_ns <= virtual_ns)
+		return true;
+	if (virtual_ns > r->now_ns)
+		r->now_ns = virtual_ns;
+	nap((uint64_t)((double)(ts_ns - virtual_ns) / r->conf.speed));
+	return false;
+}
+
+static int replay_recv(void *ctx, const struct frame **frames, uint64_t *now_ns, struct err *e)
+{
+	struct replay *r = ctx;
+	unsigned n = 0;
+	int ret;
+
+	if (r->pos == r->pending_n) {
+		ret = refill(r, e);
+		if (ret < 0)
+			return ret;
+	}
+	*frames = &r->pending[r->pos];
+	if (r->conf.speed > 0 && !is_time(r, r->pending[r->pos].ts_ns)) {
+		*now_ns = r->now_ns;
+		return 0;
+	}
+	if (r->pending[r->pos].ts_ns > r->now_ns)
+		r->now_ns = r->pending[r->pos].ts_ns;
+	if (r->now_ns >= r->tick_end_ns)
+		r->tick_end_ns = r->now_ns - r->now_ns % SOURCE_TICK_NS + SOURCE_TICK_NS;
+	while (r->pos < r->pending_n && r->pending[r->pos].ts_ns < r->tick_end_ns) {
+		if (r->conf.speed > 0 && n && !is_time(r, r->pending[r->pos].ts_ns))
+			break;
+		if (r->pending[r->pos].ts_ns > r->now_ns)
+			r->now_ns = r->pending[r->pos].ts_ns;
+		r->pos++;
+		n++;
+	}
+	*now_ns = r->now_ns;
+	return (int)n;
+}
+
+static void replay_release(void *ctx)
+{
+	(void)ctx; /* frames stay until the next recv() or longer */
+}
+
+static void replay_close_ctx(void *ctx)
+{
+	replay_close(ctx);
+}
+
+struct source replay_source(struct replay *r)
+{
+	static const struct source_ops ops = {replay_recv, replay_release, replay_close_ctx};
+
+	return (struct source){&ops, r};
+}
+
+bool replay_frames_stay(const struct replay *r)
+{
+	return pcap_file_is_mapped(r->files[r->current]);
+}
+
+static uint64_t size_of(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+}
+
+/* 0 if the size of one is not known. */
+static uint64_t size_of_all(const struct replay_conf *c)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < c->paths_n; i++) {
+		const uint64_t size = size_of(c->paths[i]);
+
+		if (!size)
+			return 0;
+		sum += size;
+	}
+	return sum;
+}
+
+void replay_progress(const struct replay *r, uint64_t *done, uint64_t *total)
+{
+	const size_t current = load_acquire(&r->current);
+	uint64_t size;
+
+	pcap_file_progress(r->files[current], done, &size);
+	for (size_t i = 0; i < current; i++)
+		*done += size_of(r->conf.paths[i]);
+	*total = r->total_bytes;
+}
+
+int replay_open(struct replay **out, const struct replay_conf *c, struct err *e)
+{
+	struct replay *r = calloc(1, sizeof(*r));
+	int ret;
+
+	if (!r)
+		return err_set(e, -ENOMEM, "no memory for a replay");
+	r->conf = *c;
+	r->files = calloc(c->paths_n, sizeof(struct pcap_file *));
+	if (!r->files) {
+		ret = err_set(e, -ENOMEM, "no memory for %zu files", c->paths_n);
+		goto fail;
+	}
+	r->total_bytes = size_of_all(c);
+	if (c->filter) {
+		ret = filter_new(&r->filter, c->filter, e);
+		if (ret < 0)
+			goto fail;
+	}
+	ret = pcap_file_open(&r->files[0], c->paths[0], e);
+	if (ret < 0)
+		goto fail;
+	*out = r;
+	return 0;
+
+fail:
+	replay_close(r);
+	return ret;
+}
+
+void replay_close(struct replay *r)
+{
+	if (!r)
+		return;
+	for (size_t i = 0; r->files && i < r->conf.paths_n; i++)
+		pcap_file_close(r->files[i]);
+	free(r->files);
+	filter_free(r->filter);
+	free(r);
+}
