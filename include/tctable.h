@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tctable.h - ask a running tcsniff who uses the network, and how much.
+ *
+ * Threading: a struct tctable belongs to one thread at a time; different ones
+ *            are independent. No global state, no signal is touched.
+ * Memory:    tctable_open() allocates, tctable_close() frees. Records are
+ *            given to callbacks for the time of the call.
+ * Errors:    0, or -errno with the words in tctable_error(). -ENOENT: no such
+ *            host. -ENOMEM: the caller's array is too small (or no memory).
+ *            -EPROTO: the daemon speaks another version. -ECONNREFUSED,
+ *            -ENOENT, -EACCES from tctable_open(): no daemon there, or none
+ *            that we may ask. -ETIMEDOUT: it did not answer.
+ * Units:     bytes are IP bytes (no link header); *_ns are nanoseconds since
+ *            the epoch as the capture stamped them; all in host byte order
+ *            but for addresses, which are as on the wire.
+ */
+#ifndef TCTABLE_H
+#define TCTABLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define TCTABLE_VERSION	       2 /* of the protocol */
+#define TCTABLE_SOCKET_DEFAULT "/run/tcsniff/tctable.sock"
+
+/* ---- records ---- */
+
+struct tctable_addr {
+	uint8_t bytes[16]; /* network order; IPv4 in the first four */
+	uint8_t family;	   /* 4 or 6; 0: none */
+};
+
+enum tctable_class { TCTABLE_TCP, TCTABLE_UDP, TCTABLE_ICMP, TCTABLE_OTHER, TCTABLE_CLASSES };
+
+struct tctable_counter {
+	uint64_t packets;
+	uint64_t bytes;
+};
+
+struct tctable_traffic {
+	uint64_t conns; /* live connections */
+	struct tctable_counter tx, rx;
+};
+
+enum tctable_host_kind {
+	TCTABLE_HOST,	       /* an inner address */
+	TCTABLE_HOST_OVERFLOW, /* those beyond --max-hosts, together */
+	TCTABLE_HOST_FORGOTTEN /* what forgotten hosts had counted */
+};
+
+struct tctable_host {
+	struct tctable_addr ip;
+	uint8_t kind; /* enum tctable_host_kind */
+	struct tctable_traffic cls[TCTABLE_CLASSES];
+	uint64_t half_open; /* of its live connections */
+	uint64_t last_ns;   /* its last packet */
+	uint64_t next_conn_id;
+	uint64_t use;	    /* 1 + live connections */
+	uint64_t forget_ns; /* when it will be forgotten if it stays silent;
+			     * 0: not (it has a connection, or hosts stay for ever) */
+};
+
+struct tctable_end {
+	struct tctable_addr ip;
+	uint16_t port; /* 0 if the protocol has none */
+	struct tctable_counter sent;
+};
+
+struct tctable_conn {
+	uint64_t id; /* counted from 0 in the host that was asked for */
+	uint64_t last_ns;
+	uint8_t protocol;     /* IP's number */
+	uint8_t cls;	      /* enum tctable_class */
+	uint8_t is_icmp;      /* then type, code and id below; ports are 0 */
+	uint8_t icmp_type[2]; /* of the originator, of the reply */
+	uint8_t icmp_code;
+	uint16_t icmp_id;
+	uint32_t icmp_errors; /* ICMP errors that quoted it */
+	char state[16];	      /* "established"; "" if the protocol has none */
+	struct tctable_end orig, reply;
+};
+
+struct tctable_info {
+	uint32_t version;
+	uint32_t hz; /* ticks a second of every *_ns: 1000000000 */
+	uint32_t host_size, conn_size, stats_size, info_size; /* records on the wire, bytes */
+	uint32_t workers;
+	uint64_t start_ns;	  /* when the daemon started (wall clock) */
+	uint64_t now_ns;	  /* the stream's clock: its latest stamp */
+	uint64_t host_timeout_ns; /* 0: never */
+	char software[32];	  /* "tcsniff 0.1.0" */
+	char source[256];	  /* interface or file */
+};
+
+struct tctable_ledger {
+	uint64_t received;
+	struct tctable_counter counted, internal;
+	uint64_t tracked;
+	uint64_t table_full, host_limit, icmp_error, icmp_other, fragment; /* untracked */
+	uint64_t transit, not_ip, malformed;
+	uint64_t kernel_drops, ring_freezes;
+};
+
+#define TCTABLE_VERDICTS     32
+#define TCTABLE_VERDICT_NAME 24
+
+struct tctable_verdict {
+	char name[TCTABLE_VERDICT_NAME]; /* "bad_length" */
+	uint64_t frames;
+};
+
+/* One worker's figures, or the sum of all. */
+struct tctable_stats {
+	uint32_t worker; /* from 0; UINT32_MAX: the sum */
+	struct tctable_ledger ledger;
+	uint64_t flows_capacity, flows_live, flows_started, flows_expired;
+	uint64_t flows_replaced;    /* ended by a new SYN on a closing tuple */
+	uint64_t flows_early_drops; /* ended early to make room */
+	uint64_t arena_bytes;	    /* memory of its tables */
+	/* In the sum alone; 0 in a worker's: */
+	uint64_t hosts, hosts_max, hosts_forgotten;
+	uint64_t directory_bytes;
+	/* Why frames were not_ip or malformed, by reason. */
+	uint32_t verdicts;
+	struct tctable_verdict verdict[TCTABLE_VERDICTS];
+};
+
+/* ---- a conversation ---- */
+
+struct tctable;
+
+/* Connects to the daemon at `path` (NULL: TCTABLE_SOCKET_DEFAULT) and checks
+ * that both speak the same version and sizes of records. 0 and *out set; or
+ * -errno, and *out is set all the same (NULL only for want of memory), so that
+ * tctable_error() can tell; it is closed by tctable_close() as ever. */
+int tctable_open(struct tctable **out, const char *path);
+void tctable_close(struct tctable *t); /* NULL is fine */
+
+/* What the last failed call of `t` had to say, without newline; never NULL. */
+const char *tctable_error(const struct tctable *t);
+
+int tctable_info(struct tctable *t, struct tctable_info *out);
+int tctable_count(struct tctable *t, uint64_t *hosts);
+
+/* Called once for each record. Not 0: stop, and the request returns that. */
+typedef int tctable_host_fn(const struct tctable_host *host, void *arg);
+typedef int tctable_conn_fn(const struct tctable_conn *conn, void *arg);
+typedef int tctable_stats_fn(const struct tctable_stats *stats, void *arg);
+
+/* All hosts, in no order, then the overflow and the forgotten record. */
+int tctable_hosts(struct tctable *t, tctable_host_fn *fn, void *arg);
+
+/* The same into an array of *n records; *n becomes how many there are. -ENOMEM
+ * if they are more than fit: then nothing is written but *n, the number needed. */
+int tctable_hosts_array(struct tctable *t, struct tctable_host *hosts, size_t *n);
+
+/* One host. -ENOENT: the daemon knows none of that address. */
+int tctable_host(struct tctable *t, const struct tctable_addr *ip, struct tctable_host *out);
+
+/* The live connections of a host by ascending id; -ENOENT as above. */
+int tctable_conns(struct tctable *t, const struct tctable_addr *ip, tctable_conn_fn *fn, void *arg);
+int tctable_conns_array(struct tctable *t, const struct tctable_addr *ip,
+			struct tctable_conn *conns, size_t *n);
+
+/* The sum first, then each worker. */
+int tctable_stats(struct tctable *t, tctable_stats_fn *fn, void *arg);
+
+/* ---- addresses ---- */
+
+#define TCTABLE_ADDR_TEXT 46 /* room for the longest, with its 0 */
+
+/* "192.0.2.1", "2001:db8::1". 0, or -EINVAL. */
+int tctable_addr_parse(struct tctable_addr *out, const char *text);
+
+/* As RFC 5952 writes it; returns buf. */
+const char *tctable_addr_format(const struct tctable_addr *ip, char buf[TCTABLE_ADDR_TEXT]);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
