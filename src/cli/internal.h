@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * internal.h - what the printers of text and of JSON share.
+ */
+#ifndef CLI_INTERNAL_H
+#define CLI_INTERNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tctable.h"
+
+extern const char *const print_class_names[TCTABLE_CLASSES];
+
+/* Whether connections of the protocol are told apart by ports. */
+bool print_protocol_has_ports(uint8_t protocol);
+
+/* Room for an address, with its NUL. Any other family than 4 and 6: "none". */
+const char *print_addr(char buf[TCTABLE_ADDR_TEXT], const struct tctable_addr *ip);
+
+/* The length of the printable UTF-8 character at s, which ends with a NUL;
+ * 0: there is none (the end, a control character, or no UTF-8). */
+unsigned print_char_bytes(const char *s);
+
+#endif
