@@ -74,6 +74,14 @@ class Install(unittest.TestCase):
         for link in (self.library, os.path.join(self.lib, "libtctable.so")):
             self.assertEqual(os.path.realpath(link), real)
 
+    def test_the_library_is_where_debian_looks_for_it(self):
+        need("dpkg-architecture")
+        if OPTIONS.prefix != "/usr":
+            self.assertTrue(OPTIONS.libdir.startswith("lib"))
+            return
+        triplet = self.good("dpkg-architecture", "-qDEB_HOST_MULTIARCH").strip()
+        self.assertEqual(OPTIONS.libdir, "lib/" + triplet)
+
     def test_programs_run_and_tell_their_version(self):
         self.assertEqual(self.good(self.tcsniff, "--version", env=self.env),
                          "tcsniff %s\n" % OPTIONS.version)
