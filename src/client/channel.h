@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * channel.h - bytes to and from the daemon's socket, with a time limit.
+ *
+ * Threading: a channel belongs to one thread at a time.
+ * Time:      a call waits at most CHANNEL_WAIT_MS in all, interrupted or not.
+ * Errors:    -errno, with a sentence in e: -ETIMEDOUT, -ECONNRESET (the other
+ *            side closed), or whatever the system said.
+ */
+#ifndef CLIENT_CHANNEL_H
+#define CLIENT_CHANNEL_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+
+#define CHANNEL_WAIT_MS 10000
+
+/* Connects to the Unix stream socket at path. 0 and *fd set, or -errno. The
+ * caller closes it. No later program of this process gets it. */
+int channel_open(int *fd, const char *path, struct err *e);
+
+/* Sends all n bytes. Raises no SIGPIPE. */
+int channel_send(int fd, const void *data, size_t n, struct err *e);
+
+/* Receives exactly n bytes. */
+int channel_recv(int fd, void *data, size_t n, struct err *e);
+
+#endif
