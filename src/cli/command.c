@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * command.c - what tctable can be asked.
+ *
+ * Lists are collected before a line of them is printed: their length stands in
+ * front, hosts are sorted, and an answer that breaks off prints nothing rather
+ * than a part that looks like the whole.
+ */
+#include "cli/command.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/print.h"
+
+/* --- one record ------------------------------------------------------------- */
+
+static int run_info(const struct command_request *r)
+{
+	struct tctable_info info;
+	const int ret = tctable_info(r->t, &info);
+
+	if (ret < 0)
+		return ret;
+	(r->json ? print_info_json : print_info)(r->out, &info);
+	return 0;
+}
+
+static int run_count(const struct command_request *r)
+{
+	uint64_t hosts;
+	const int ret = tctable_count(r->t, &hosts);
+
+	if (ret < 0)
+		return ret;
+	(r->json ? print_count_json : print_count)(r->out, hosts);
+	return 0;
+}
+
+static int run_host(const struct command_request *r)
+{
+	struct tctable_host host;
+	const int ret = tctable_host(r->t, &r->ip, &host);
+
+	if (ret < 0)
+		return ret;
+	(r->json ? print_host_json : print_host)(r->out, &host);
+	return 0;
+}
+
+/* --- lists ------------------------------------------------------------------ */
+
+/* Records of one size in an array that grows. */
+struct list {
+	char *at;
+	size_t record_bytes, n, room;
+};
+
+static int list_add(struct list *l, const void *record)
+{
+	if (l->n == l->room) {
+		const size_t room = l->room ? 2 * l->room : 64;
+		char *at = reallocarray(l->at, room, l->record_bytes);
+
+		if (!at)
+			return -ENOMEM;
+		l->at = at;
+		l->room = room;
+	}
+	memcpy(l->at + l->n++ * l->record_bytes, record, l->record_bytes);
+	return 0;
+}
+
+struct hosts {
+	struct list list;
+	struct tctable_host overflow, forgotten;
+};
+
+static int take_host(const struct tctable_host *host, void *arg)
+{
+	struct hosts *hosts = arg;
+
+	switch (host->kind) {
+	case TCTABLE_HOST_OVERFLOW:
+		hosts->overflow = *host;
+		return 0;
+	case TCTABLE_HOST_FORGOTTEN:
+		hosts->forgotten = *host;
+		return 0;
+	default:
+		return list_add(&hosts->list, host);
+	}
+}
+
+/* All hosts, sorted. The list is the caller's to free, in any case. */
+static int ask_hosts(struct hosts *hosts, struct tctable *t)
+{
+	int ret;
+
+	*hosts = (struct hosts){.list.record_bytes = sizeof(struct tctable_host),
+				.overflow.kind = TCTABLE_HOST_OVERFLOW,
+				.forgotten.kind = TCTABLE_HOST_FORGOTTEN};
+	ret = tctable_hosts(t, take_host, hosts);
+	if (ret < 0)
+		return ret;
+	print_hosts_sort((struct tctable_host *)hosts->list.at, hosts->list.n);
+	return 0;
+}
+
+static int take_total(const struct tctable_stats *stats, void *arg)
+{
+	struct tctable_ledger *ledger = arg;
+
+	if (stats->worker == UINT32_MAX)
+		*ledger = stats->ledger;
+	return 0;
+}
+
+static int run_hosts(const struct command_request *r)
+{
+	struct tctable_ledger ledger = {.received = 0};
+	struct print_table table;
+	struct hosts hosts;
+	int ret = ask_hosts(&hosts, r->t);
+
+	if (ret == 0 && r->json)
+		ret = tctable_stats(r->t, take_total, &ledger);
+	if (ret == 0) {
+		table = (struct print_table){.ledger = &ledger,
+					     .hosts = (struct tctable_host *)hosts.list.at,
+					     .hosts_n = hosts.list.n,
+					     .overflow = &hosts.overflow,
+					     .forgotten = &hosts.forgotten};
+		(r->json ? print_table_json : print_table_text)(r->out, &table);
+	}
+	free(hosts.list.at);
+	return ret;
+}
+
+static int run_proc(const struct command_request *r)
+{
+	const struct tctable_host *host;
+	struct tctable_info info;
+	struct print_json j;
+	struct hosts hosts;
+	int ret = ask_hosts(&hosts, r->t);
+
+	if (ret == 0)
+		ret = tctable_info(r->t, &info);
+	if (ret < 0)
+		goto done;
+	host = (const struct tctable_host *)hosts.list.at;
+	if (r->json)
+		print_proc_json_begin(&j, r->out, info.now_ns);
+	for (size_t i = 0; i < hosts.list.n; i++) {
+		if (r->json)
+			print_proc_json_add(&j, &host[i]);
+		else
+			print_host_proc(r->out, &host[i], info.now_ns);
+	}
+	if (r->json)
+		print_proc_json_end(&j);
+done:
+	free(hosts.list.at);
+	return ret;
+}
+
+static int take_conn(const struct tctable_conn *conn, void *arg)
+{
+	return list_add(arg, conn);
+}
+
+static int run_conns(const struct command_request *r)
+{
+	struct list list = {.record_bytes = sizeof(struct tctable_conn)};
+	const int ret = tctable_conns(r->t, &r->ip, take_conn, &list);
+	const struct tctable_conn *conn = (const struct tctable_conn *)list.at;
+	struct print_json j;
+
+	if (ret < 0)
+		goto done;
+	if (r->json)
+		print_conns_json_begin(&j, r->out, &r->ip);
+	else
+		print_len(r->out, list.n);
+	for (size_t i = 0; i < list.n; i++) {
+		if (r->json)
+			print_conns_json_add(&j, &conn[i]);
+		else
+			print_conn_line(r->out, &conn[i]);
+	}
+	if (r->json)
+		print_conns_json_end(&j);
+done:
+	free(list.at);
+	return ret;
+}
+
+static int take_stats(const struct tctable_stats *stats, void *arg)
+{
+	return list_add(arg, stats);
+}
+
+static int run_stats(const struct command_request *r)
+{
+	struct list list = {.record_bytes = sizeof(struct tctable_stats)};
+	const int ret = tctable_stats(r->t, take_stats, &list);
+	const struct tctable_stats *stats = (const struct tctable_stats *)list.at;
+	struct print_json j;
+
+	if (ret < 0 || list.n == 0)
+		goto done;
+	if (r->json)
+		print_stats_json_begin(&j, r->out, &stats[0]);
+	else
+		print_stats(r->out, &stats[0]);
+	for (size_t i = 1; i < list.n; i++) {
+		if (r->json)
+			print_stats_json_add(&j, &stats[i]);
+		else
+			print_stats(r->out, &stats[i]);
+	}
+	if (r->json)
+		print_stats_json_end(&j);
+done:
+	free(list.at);
+	return ret;
+}
+
+/* --- the table -------------------------------------------------------------- */
+
+const struct command commands[] = {
+	{'i', false, "the daemon: version, source, record sizes", run_info},
+	{'c', false, "how many hosts there are", run_count},
+	{'a', false, "all hosts, sorted by address", run_hosts},
+	{'d', true, "one host, by class and direction", run_host},
+	{'s', true, "the connections of a host, by id", run_conns},
+	{'S', false, "statistics: ledger, flow tables, memory", run_stats},
+	{'p', false, "all hosts, everything about each in a line", run_proc},
+};
+const unsigned commands_n = sizeof(commands) / sizeof(commands[0]);
+
+const struct command *command_lookup(int letter)
+{
+	for (unsigned i = 0; i < commands_n; i++)
+		if (commands[i].letter == letter)
+			return &commands[i];
+	return NULL;
+}
