@@ -48,8 +48,8 @@ class CheckHeaders(unittest.TestCase):
                           "base/x.h does not compile")
 
     def test_public_header_that_is_not_cplusplus_is_a_fault(self):
-        self.assert_fault({"include/tctable.h": "#ifndef X\n#define X\nint f(int class);\n#endif\n"},
-                          "does not compile alone (g++")
+        header = "#ifndef X\n#define X\nint f(int class);\n#endif\n"
+        self.assert_fault({"include/tctable.h": header}, "does not compile alone (g++")
 
     def test_nothing_to_compile_is_a_fault(self):
         self.assert_fault({}, "no header compiled")
