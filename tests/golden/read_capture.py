@@ -14,6 +14,7 @@ import ipaddress
 import json
 import struct
 import sys
+import zlib
 
 CLASSES = ("tcp", "udp", "icmp", "other")
 TCP, UDP, ICMP, OTHER = range(4)
@@ -45,6 +46,10 @@ class Malformed(Exception):
     """An IP header that cannot be one."""
 
 
+class Cut(Exception):
+    """The file is cut or damaged here; what came before counts."""
+
+
 class Frame:
     """What a capture file says of one frame."""
     __slots__ = ("ts_ns", "link", "data", "wire")
@@ -56,39 +61,43 @@ class Frame:
 # ---- files ------------------------------------------------------------------
 
 def read_whole(path):
+    """(what the file holds, unpacked; whether the packing ended as it must)"""
     with open(path, "rb") as f:
         data = f.read()
     if data[:2] != b"\x1f\x8b":
-        return data
+        return data, True
     out = b""
     with gzip.open(path) as f:
         try:
             while True:
                 piece = f.read(1 << 16)
                 if not piece:
-                    return out
+                    return out, True
                 out += piece
-        except (EOFError, OSError):  # cut: what came before counts
-            return out
+        except (EOFError, OSError, zlib.error):
+            return out, False
 
 
 def frames_of(path):
-    """Yields the frames of one file."""
-    data = read_whole(path)
-    magic = data[:4]
-    if magic == b"\x0a\x0d\x0d\x0a":
-        return pcapng_frames(data)
+    """Yields the frames of one file; raises Cut behind the last whole one."""
+    data, is_whole = read_whole(path)
+    reader = None
     for order in "<>":
-        if len(magic) == 4:
-            number = struct.unpack(order + "I", magic)[0]
-            if number in (0xA1B2C3D4, 0xA1B23C4D, 0xA1B2CD34):
-                return pcap_frames(data, order, number)
-    raise ValueError("%s: neither pcap nor pcapng" % path)
+        number = int.from_bytes(data[:4], "little" if order == "<" else "big")
+        if number in (0xA1B2C3D4, 0xA1B23C4D, 0xA1B2CD34):
+            reader = pcap_frames(data, order, number)
+    if data[:4] == b"\x0a\x0d\x0d\x0a":
+        reader = pcapng_frames(data)
+    if not reader:
+        raise ValueError("%s: neither pcap nor pcapng" % path)
+    yield from reader
+    if not is_whole:
+        raise Cut
 
 
 def pcap_frames(data, order, magic):
     if len(data) < 24:
-        return
+        raise Cut
     major, minor, _, _, _, link = struct.unpack_from(order + "HHiIII", data, 4)
     header = 24 if magic == 0xA1B2CD34 else 16
     unit = 1 if magic == 0xA1B23C4D else 1000
@@ -101,9 +110,11 @@ def pcap_frames(data, order, magic):
             captured, wire = wire, captured
         at += header
         if at + captured > len(data):
-            return
+            raise Cut
         yield Frame(sec * 10**9 + fraction * unit, link & 0xFFFF, data[at:at + captured], wire)
         at += captured
+    if at < len(data):
+        raise Cut
 
 
 def pcapng_options(order, body):
@@ -139,7 +150,7 @@ def pcapng_frames(data):
             interfaces = []
         kind, total = struct.unpack_from(order + "II", data, at)
         if total < 12 or total % 4 or at + total > len(data):
-            return
+            raise Cut
         body = data[at + 8:at + total - 4]
         at += total
         if kind == 1:
@@ -150,13 +161,15 @@ def pcapng_frames(data):
             else:
                 number, _, high, low, captured, wire = struct.unpack_from(order + "HHIIII", body)
             if number >= len(interfaces) or captured > len(body) - 20:
-                return
+                raise Cut
             i = interfaces[number]
             yield Frame(i.ns(high, low), i.link, body[20:20 + captured], wire)
         elif kind == 3 and len(body) >= 4 and interfaces:
             wire = struct.unpack_from(order + "I", body)[0]
             captured = min(wire, len(body) - 4, interfaces[0].snaplen or wire)
             yield Frame(0, interfaces[0].link, body[4:4 + captured], wire)
+    if at < len(data):
+        raise Cut
 
 
 # ---- from the link header to IP -----------------------------------------------
@@ -228,7 +241,7 @@ def find_ip(frame):
         if kind in (ETHERTYPE_IPV4, ETHERTYPE_IPV6):
             return 4 if kind == ETHERTYPE_IPV4 else 6, at
         if kind in VLAN_TYPES:
-            kind, at = be16(need(data, at, 4), 2) , at + 4
+            kind, at = be16(need(data, at, 4), 2), at + 4
         elif kind in MPLS_TYPES:
             while not need(data, at, 4)[2] & 1:
                 at += 4
@@ -380,12 +393,16 @@ class Account:
 
 
 def read(paths, inner_all=False):
-    """The account of files, in order, as tcsniff --json would give it."""
-    account = Account(None if inner_all else DEFAULT_INNER)
+    """(the account of files, in order, as tcsniff --json would give it; whether
+    all of them are whole)"""
+    account, is_whole = Account(None if inner_all else DEFAULT_INNER), True
     for path in paths:
-        for frame in frames_of(path):
-            account.add(frame)
-    return account.as_json()
+        try:
+            for frame in frames_of(path):
+                account.add(frame)
+        except Cut:
+            is_whole = False
+    return account.as_json(), is_whole
 
 
 def main(args):
@@ -395,12 +412,13 @@ def main(args):
         sys.stderr.write("usage: read_capture.py [--inner all] FILE...\n")
         return 2
     try:
-        json.dump(read(paths, inner_all), sys.stdout, indent=1)
+        account, is_whole = read(paths, inner_all)
+        json.dump(account, sys.stdout, indent=1)
     except (OSError, ValueError) as e:
         sys.stderr.write("read_capture: %s\n" % e)
         return 1
     print()
-    return 0
+    return 0 if is_whole else 1
 
 
 if __name__ == "__main__":
