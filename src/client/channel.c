@@ -3,7 +3,7 @@
  * channel.c - bytes to and from the daemon's socket, with a time limit.
  *
  * A daemon that sends a byte now and then must not hold us for ever, so the
- * limit is for a whole call, not for each system call.
+ * limit is a time to end at, not a time to wait in each system call.
  */
 #include "client/channel.h"
 
@@ -27,12 +27,16 @@ static uint64_t now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / NS_PER_MSEC;
 }
 
+uint64_t channel_deadline(void)
+{
+	return now_ms() + CHANNEL_WAIT_MS;
+}
+
 /* A connect() that finds the queue of the listener full waits for as long as
  * may be spent on sending; it says EAGAIN then. */
-static int connect_in_time(int fd, const struct sockaddr_un *at)
+static int connect_in_time(int fd, const struct sockaddr_un *at, uint64_t end_ms)
 {
 	const struct timeval wait = {.tv_sec = CHANNEL_WAIT_MS / 1000};
-	const uint64_t end_ms = now_ms() + CHANNEL_WAIT_MS;
 
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) < 0)
 		return -1;
@@ -49,7 +53,7 @@ static int connect_in_time(int fd, const struct sockaddr_un *at)
 	return 0;
 }
 
-int channel_open(int *out, const char *path, struct err *e)
+int channel_open(int *out, const char *path, uint64_t end_ms, struct err *e)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	const size_t n = strlen(path);
@@ -66,7 +70,7 @@ int channel_open(int *out, const char *path, struct err *e)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return err_sys(e, "cannot make a Unix socket");
-	if (connect_in_time(fd, &at) < 0) {
+	if (connect_in_time(fd, &at, end_ms) < 0) {
 		ret = err_sys(e, "cannot connect to %s", path);
 		close(fd);
 		return ret;
@@ -106,9 +110,8 @@ static int retry(int fd, short events, uint64_t end_ms, struct err *e)
 	return err_sys(e, "the conversation with the daemon broke off");
 }
 
-int channel_send(int fd, const void *data, size_t n, struct err *e)
+int channel_send(int fd, const void *data, size_t n, uint64_t end_ms, struct err *e)
 {
-	const uint64_t end_ms = now_ms() + CHANNEL_WAIT_MS;
 	const uint8_t *p = data;
 
 	while (n) {
@@ -127,9 +130,8 @@ int channel_send(int fd, const void *data, size_t n, struct err *e)
 	return 0;
 }
 
-int channel_recv(int fd, void *data, size_t n, struct err *e)
+int channel_recv(int fd, void *data, size_t n, uint64_t end_ms, struct err *e)
 {
-	const uint64_t end_ms = now_ms() + CHANNEL_WAIT_MS;
 	uint8_t *p = data;
 
 	while (n) {
