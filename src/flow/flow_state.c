@@ -31,7 +31,7 @@
 
 /* [direction][event][state]. A SYN on TIME_WAIT or CLOSE never gets here: it
  * starts a new connection. */
-static const uint8_t next_state[2][FLOW_TCP_EVENTS][FLOW_TCP_STATES] = {
+const uint8_t flow_tcp_next_state[2][FLOW_TCP_EVENTS][FLOW_TCP_STATES] = {
 	{
 		/* sent by the originator */
 		/*                      SS  S2  SR  ES  FW  CW  LA  TW  CL */
@@ -53,22 +53,6 @@ static const uint8_t next_state[2][FLOW_TCP_EVENTS][FLOW_TCP_STATES] = {
 		[FLOW_TCP_EV_NONE] = {SS, S2, SR, ES, FW, CW, LA, TW, CL},
 	},
 };
-
-enum flow_tcp_event flow_tcp_event(uint8_t tcp_flags)
-{
-	if (tcp_flags & PKT_TCP_RST)
-		return FLOW_TCP_EV_RST;
-	if (tcp_flags & PKT_TCP_SYN)
-		return tcp_flags & PKT_TCP_ACK ? FLOW_TCP_EV_SYNACK : FLOW_TCP_EV_SYN;
-	if (tcp_flags & PKT_TCP_FIN)
-		return FLOW_TCP_EV_FIN;
-	return tcp_flags & PKT_TCP_ACK ? FLOW_TCP_EV_ACK : FLOW_TCP_EV_NONE;
-}
-
-enum flow_state flow_tcp_next(enum flow_state s, unsigned direction, enum flow_tcp_event ev)
-{
-	return (enum flow_state)next_state[direction][ev][s];
-}
 
 enum flow_state flow_tcp_first(enum flow_tcp_event ev)
 {

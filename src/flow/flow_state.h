@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "packet/pkt.h"
+
 struct err;
 
 enum flow_state {
@@ -46,11 +48,26 @@ enum flow_tcp_event {
 	FLOW_TCP_EVENTS
 };
 
+extern const uint8_t flow_tcp_next_state[2][FLOW_TCP_EVENTS][FLOW_TCP_STATES];
+
 /* What the flags of a packet (PKT_TCP_*) mean. */
-enum flow_tcp_event flow_tcp_event(uint8_t tcp_flags);
+static inline enum flow_tcp_event flow_tcp_event(uint8_t tcp_flags)
+{
+	if (tcp_flags & PKT_TCP_RST)
+		return FLOW_TCP_EV_RST;
+	if (tcp_flags & PKT_TCP_SYN)
+		return tcp_flags & PKT_TCP_ACK ? FLOW_TCP_EV_SYNACK : FLOW_TCP_EV_SYN;
+	if (tcp_flags & PKT_TCP_FIN)
+		return FLOW_TCP_EV_FIN;
+	return tcp_flags & PKT_TCP_ACK ? FLOW_TCP_EV_ACK : FLOW_TCP_EV_NONE;
+}
 
 /* The next state of a TCP flow; direction 0 is the originator's. */
-enum flow_state flow_tcp_next(enum flow_state s, unsigned direction, enum flow_tcp_event ev);
+static inline enum flow_state flow_tcp_next(enum flow_state s, unsigned direction,
+					    enum flow_tcp_event ev)
+{
+	return (enum flow_state)flow_tcp_next_state[direction][ev][s];
+}
 
 /* The state in which a TCP flow begins whose first packet is this. */
 enum flow_state flow_tcp_first(enum flow_tcp_event ev);

@@ -24,6 +24,9 @@
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -103,6 +106,17 @@ static inline uint64_t match_lanes(uint64_t tags, uint16_t tag)
 }
 
 /* The entries of b that may have the tag, as a bit mask. */
+#ifdef __SSE2__
+static inline uint32_t match_tag(const struct bucket *b, uint16_t tag)
+{
+	const __m128i tags = _mm_load_si128((const __m128i *)(const void *)b->tags);
+	const __m128i same = _mm_cmpeq_epi16(tags, _mm_set1_epi16((short)tag));
+	const uint32_t first = (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(same, same)) & 0xff;
+
+	return first | (uint32_t)((uint16_t)b->tags_last == tag) << 8 |
+	       (uint32_t)(b->tags_last >> 16 == tag) << 9;
+}
+#else
 static inline uint32_t match_tag(const struct bucket *b, uint16_t tag)
 {
 	/* One bit a lane, gathered by a multiplication. */
@@ -113,6 +127,7 @@ static inline uint32_t match_tag(const struct bucket *b, uint16_t tag)
 	return (uint32_t)((m0 * 0x1000200040008ull >> 48 & 15) << 0 |
 			  (m1 * 0x1000200040008ull >> 48 & 15) << 4 | ((m2 | m2 >> 15) & 3) << 8);
 }
+#endif
 
 static uint16_t tag_at(const struct bucket *b, unsigned e)
 {
@@ -133,9 +148,13 @@ static void tag_set(struct bucket *b, unsigned e, uint16_t tag)
 
 static inline bool key_matches(const struct flow *f, const struct pkt_key *k)
 {
-	return addr_equal(&f->addr[0], &k->addr[0]) && addr_equal(&f->addr[1], &k->addr[1]) &&
-	       f->port[0] == k->port[0] && f->port[1] == k->port[1] && f->proto == k->proto &&
-	       f->family == k->family;
+	/* Without branches: a key nearly always matches, or differs anywhere. */
+	uint64_t diff = (f->addr[0].w[0] ^ k->addr[0].w[0]) | (f->addr[0].w[1] ^ k->addr[0].w[1]) |
+			(f->addr[1].w[0] ^ k->addr[1].w[0]) | (f->addr[1].w[1] ^ k->addr[1].w[1]);
+
+	diff |= (uint64_t)(f->port[0] ^ k->port[0]) | (uint64_t)(f->port[1] ^ k->port[1]);
+	diff |= (uint64_t)(f->proto ^ k->proto) | (uint64_t)(f->family ^ k->family);
+	return diff == 0;
 }
 
 static inline uint32_t find_in(const struct flow_table *t, const struct bucket *b, uint64_t hash,
@@ -371,8 +390,12 @@ static bool wants_new(const struct flow *f, const struct pkt *p)
 
 struct flow *flow_table_touch(struct flow_table *t, const struct pkt *p)
 {
-	const uint32_t i = find(t, p->hash, &p->key);
+	uint32_t i = p->guess;
 	struct flow *f;
+
+	/* A live flow with this key is the one, wherever the index has it. */
+	if (!key_matches(&t->hot[i], &p->key))
+		i = find(t, p->hash, &p->key);
 
 	if (i == FLOW_NO_PLACE)
 		return NULL;
@@ -530,18 +553,20 @@ void flow_table_hash(const struct flow_table *t, struct pkt *pkts, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
 		pkts[i].hash = hash_key(t, &pkts[i].key);
+		pkts[i].guess = 0;
 		__builtin_prefetch(&t->buckets[first_bucket(t, pkts[i].hash)]);
 	}
 }
 
-void flow_table_prefetch(const struct flow_table *t, const struct pkt *pkts, unsigned n)
+void flow_table_prefetch(const struct flow_table *t, struct pkt *pkts, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
 		const struct bucket *b = &t->buckets[first_bucket(t, pkts[i].hash)];
 		const uint32_t m = match_tag(b, tag_of(pkts[i].hash));
 
-		if (m)
-			__builtin_prefetch(&t->hot[b->slot[__builtin_ctz(m)]], 1);
+		/* Without a match, any slot does: its key will not. */
+		pkts[i].guess = b->slot[__builtin_ctz(m | 1u << (BUCKET_ENTRIES - 1))];
+		__builtin_prefetch(&t->hot[pkts[i].guess], 1);
 	}
 }
 

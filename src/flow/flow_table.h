@@ -62,7 +62,7 @@ void flow_table_clock(struct flow_table *t, uint64_t now_ns);
  * for the index lines; asks for the flows' lines. Correct without them but
  * for p->hash, which touch, lookup and start need. */
 void flow_table_hash(const struct flow_table *t, struct pkt *pkts, unsigned n);
-void flow_table_prefetch(const struct flow_table *t, const struct pkt *pkts, unsigned n);
+void flow_table_prefetch(const struct flow_table *t, struct pkt *pkts, unsigned n);
 
 /* Hot path. The flow of a PKT_KIND_FLOW packet, with the packet counted on
  * it, or NULL if there is none (or its time was over, or the packet is a SYN

@@ -6,6 +6,7 @@
  */
 #include "packet/pkt.h"
 
+#include "packet/fast.h"
 #include "packet/internal.h"
 
 /* The version nibble decides; what the layer below said must agree. */
@@ -29,9 +30,12 @@ static enum walk_next ip_walk(struct walk *w, struct pkt *p)
 
 enum pkt_verdict pkt_decode(const struct frame *f, struct pkt *p)
 {
-	struct walk w = {.b = bytes_of(f->data, f->caplen), .wire = f->wirelen};
+	struct walk w;
 	enum walk_next next;
 
+	if (__builtin_expect(fast_decode(f, p), 1))
+		return PKT_OK;
+	w = (struct walk){.b = bytes_of(f->data, f->caplen), .wire = f->wirelen};
 	p->ts_ns = f->ts_ns;
 	p->way = f->way;
 	next = link_walk(&w, p, f->link);

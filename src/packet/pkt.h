@@ -89,6 +89,7 @@ struct pkt {
 	struct pkt_key key; /* the flow it belongs to, or quotes */
 	uint64_t ts_ns;
 	uint64_t hash;	   /* of key; filled by whoever owns the secret */
+	uint32_t guess;	   /* for whoever keeps flows: where its flow may be */
 	uint32_t ip_bytes; /* see DESIGN: IP length, no link header */
 	uint8_t verdict;   /* enum pkt_verdict; the rest holds if PKT_OK */
 	uint8_t class;	   /* enum pkt_class */

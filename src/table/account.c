@@ -11,16 +11,21 @@
 
 #include <string.h>
 
-static inline void prefetch_row(const struct account *a, uint32_t host, enum pkt_class class)
+/* The row that counts for a host. For HOST_NONE one behind the overflow record:
+ * which end of a packet is inner is as good as random, and a wrong guess of the
+ * processor at it costs more than a second row. */
+static inline struct shard_row *row_of(const struct account *a, uint32_t host)
 {
-	if (host == HOST_NONE)
-		return;
-	__builtin_prefetch(&a->rows[host], 1);
-	if (class != PKT_TCP)
-		__builtin_prefetch(&a->rows[host].cls[class], 1);
+	return &a->rows[host <= a->overflow ? host : a->overflow + 1];
 }
 
-/* The row of an address: its host's, added to the directory if it is new; the
+static inline void prefetch_row(struct shard_row *r, unsigned class)
+{
+	__builtin_prefetch(r, 1);
+	__builtin_prefetch(&r->cls[class], 1);
+}
+
+/* The host of an address: its index, added to the directory if it is new; the
  * overflow record's; or HOST_NONE if the address is not inner. */
 static uint32_t host_of(struct account *a, const struct addr *ip, uint8_t family)
 {
@@ -57,10 +62,11 @@ static void take_ids(struct account *a, const uint32_t host[2], uint32_t id[2])
 		id[1] = host[1] == HOST_NONE ? 0 : (uint32_t)host_dir_conn_id(a->hosts, host[1]);
 }
 
-static struct account_ends ends_of(struct account *a, const struct pkt *p)
+/* The hosts of a packet's addresses, by side. */
+static void hosts_of(struct account *a, const struct pkt *p, uint32_t host[2])
 {
-	return (struct account_ends){.src = host_of(a, pkt_src(p), p->family),
-				     .dst = host_of(a, pkt_dst(p), p->family)};
+	host[p->side] = host_of(a, pkt_src(p), p->family);
+	host[!p->side] = host_of(a, pkt_dst(p), p->family);
 }
 
 static void row_conns(struct account *a, const struct flow *f, uint32_t host, int conns,
@@ -91,23 +97,20 @@ static void count_conns(struct account *a, const struct flow *f, int conns, int 
 		row_conns(a, f, f->host[1], conns, half_open);
 }
 
-/* Starts the flow of p between the rows in `e`, which may become others if a
- * host is forgotten meanwhile. Returns why it cannot be tracked, or
+/* Starts the flow of p between two hosts, by side, which may become others if
+ * one is forgotten meanwhile. Returns why it cannot be tracked, or
  * LEDGER_UNTRACKED if it is. */
-static enum ledger_untracked start_flow(struct account *a, const struct pkt *p,
-					struct account_ends *e)
+static enum ledger_untracked start_flow(struct account *a, const struct pkt *p, uint32_t host[2])
 {
-	uint32_t host[2], id[2], place;
+	uint32_t id[2], place;
 	struct flow *f;
 
 	for (;;) {
-		if (e->src == a->overflow || e->dst == a->overflow)
+		if (host[0] == a->overflow || host[1] == a->overflow)
 			return LEDGER_HOST_LIMIT;
-		host[p->side] = e->src;
-		host[!p->side] = e->dst;
 		if (hold_hosts(a, host))
 			break;
-		*e = ends_of(a, p);
+		hosts_of(a, p, host);
 	}
 	place = flow_table_place(a->flows, p);
 	if (place == FLOW_NO_PLACE) {
@@ -120,8 +123,9 @@ static enum ledger_untracked start_flow(struct account *a, const struct pkt *p,
 	return LEDGER_UNTRACKED;
 }
 
-/* A packet that is on no flow we have: what becomes of it. */
-static void count_unknown(struct account *a, const struct pkt *p, struct account_ends *e,
+/* A packet that is on no flow we have: its hosts, by side, and what becomes of
+ * it. */
+static void count_unknown(struct account *a, const struct pkt *p, uint32_t host[2],
 			  struct ledger *l)
 {
 	static const enum ledger_untracked reasons[PKT_KINDS] = {
@@ -132,13 +136,13 @@ static void count_unknown(struct account *a, const struct pkt *p, struct account
 	};
 	enum ledger_untracked reason = reasons[p->kind];
 
-	*e = ends_of(a, p);
-	if (e->src == HOST_NONE && e->dst == HOST_NONE) {
+	hosts_of(a, p, host);
+	if (host[0] == HOST_NONE && host[1] == HOST_NONE) {
 		l->transit++;
 		return;
 	}
 	if (p->kind == PKT_KIND_FLOW)
-		reason = start_flow(a, p, e);
+		reason = start_flow(a, p, host);
 	else if (p->kind == PKT_KIND_ICMP_ERROR && p->quoted == PKT_QUOTE_WHOLE &&
 		 flow_table_count_error(a->flows, p))
 		reason = LEDGER_UNTRACKED;
@@ -153,33 +157,32 @@ static inline void find_ends(struct account *a, const struct pkt *p, struct acco
 			     struct ledger *l)
 {
 	const struct flow *f = p->kind == PKT_KIND_FLOW ? flow_table_touch(a->flows, p) : NULL;
+	uint32_t unknown[2];
+	const uint32_t *host = f ? f->host : unknown;
 
-	if (f) {
-		e->src = f->host[p->side];
-		e->dst = f->host[!p->side];
+	if (f)
 		l->tracked++;
-	} else {
-		count_unknown(a, p, e, l);
-	}
-	prefetch_row(a, e->src, (enum pkt_class)p->class);
-	prefetch_row(a, e->dst, (enum pkt_class)p->class);
+	else
+		count_unknown(a, p, unknown, l);
+	e->src = row_of(a, host[p->side]);
+	e->dst = row_of(a, host[!p->side]);
+	prefetch_row(e->src, p->class);
+	prefetch_row(e->dst, p->class);
 }
 
-static inline void count_hosts(struct account *a, const struct pkt *p, const struct account_ends *e,
-			       struct ledger *l)
+static inline void count_hosts(const struct account *a, const struct pkt *p,
+			       const struct account_ends *e, struct ledger *l)
 {
-	if (e->src != HOST_NONE)
-		shard_row_tx(&a->rows[e->src], p);
-	if (e->dst != HOST_NONE)
-		shard_row_rx(&a->rows[e->dst], p);
-	if (e->src == HOST_NONE && e->dst == HOST_NONE)
-		return;
-	l->counted++;
-	l->counted_bytes += p->ip_bytes;
-	if (e->src != HOST_NONE && e->dst != HOST_NONE) {
-		l->internal++;
-		l->internal_bytes += p->ip_bytes;
-	}
+	const struct shard_row *none = row_of(a, HOST_NONE);
+	const uint64_t counted = e->src != none || e->dst != none;
+	const uint64_t internal = e->src != none && e->dst != none;
+
+	shard_row_tx(e->src, p);
+	shard_row_rx(e->dst, p);
+	l->counted += counted;
+	l->counted_bytes += counted * p->ip_bytes;
+	l->internal += internal;
+	l->internal_bytes += internal * p->ip_bytes;
 }
 
 void account_batch(struct account *a, const struct frame *frames, unsigned n)

@@ -19,15 +19,16 @@
 
 #define ACCOUNT_BATCH 64
 
-/* The rows that a packet counts on, or HOST_NONE. */
+/* The rows that a packet counts on; what is not inner has one of its own, which
+ * nobody reads. */
 struct account_ends {
-	uint32_t src, dst;
+	struct shard_row *src, *dst;
 };
 
 struct account {
 	struct flow_table *flows;
-	struct shard_row *rows;	   /* hosts_max + 1: the last is the overflow record */
-	struct host_dir *hosts;	   /* shared */
+	struct shard_row *rows; /* hosts_max, the overflow record, and one for what is not inner */
+	struct host_dir *hosts; /* shared */
 	const struct inner *inner; /* shared */
 	uint32_t overflow;	   /* index of the overflow record */
 	uint64_t now_ns;	   /* the stream's clock; read by other threads */

@@ -44,7 +44,7 @@ static int account_new(struct account **out, struct table *t, const struct table
 		ret = err_set(e, -ENOMEM, "no memory for a worker");
 		goto fail;
 	}
-	a->rows = arena_zalloc(arena, ((size_t)c->hosts_max + 1) * sizeof(*a->rows));
+	a->rows = arena_zalloc(arena, ((size_t)c->hosts_max + 2) * sizeof(*a->rows));
 	if (!a->rows) {
 		ret = err_set(e, -ENOMEM,
 			      "no memory for the counters of %u hosts; lower --max-hosts",
