@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * record.c - what table/view.h shows, as the public records of tctable.h.
+ */
+#include "query/record.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "flow/flow_state.h"
+#include "packet/pkt.h"
+
+/* Both name the classes in one order, so that an index serves both. */
+static_assert((int)PKT_TCP == TCTABLE_TCP && (int)PKT_UDP == TCTABLE_UDP &&
+		      (int)PKT_ICMP == TCTABLE_ICMP && (int)PKT_OTHER == TCTABLE_OTHER &&
+		      (int)PKT_CLASSES == TCTABLE_CLASSES,
+	      "classes of packets and of records differ");
+static_assert(PKT_VERDICTS - 1 <= TCTABLE_VERDICTS, "no room for every verdict");
+
+static void fill_addr(struct tctable_addr *out, const struct addr *a, uint8_t family)
+{
+	memcpy(out->bytes, a->b, sizeof(out->bytes));
+	out->family = family;
+}
+
+static struct tctable_counter counter_of(const struct view_counter *v)
+{
+	return (struct tctable_counter){.packets = v->packets, .bytes = v->bytes};
+}
+
+void record_host(struct tctable_host *out, const struct view_host *v, uint64_t host_timeout_ns)
+{
+	memset(out, 0, sizeof(*out));
+	fill_addr(&out->ip, &v->ip, v->family);
+	out->kind = v->family ? TCTABLE_HOST : TCTABLE_HOST_OVERFLOW;
+	for (unsigned c = 0; c < PKT_CLASSES; c++) {
+		out->cls[c].conns = v->cls[c].conns;
+		out->cls[c].tx = counter_of(&v->cls[c].tx);
+		out->cls[c].rx = counter_of(&v->cls[c].rx);
+	}
+	out->half_open = v->half_open;
+	out->last_ns = v->last_ns;
+	out->next_conn_id = v->next_conn_id;
+	out->use = v->use;
+	if (v->idle_ns && host_timeout_ns)
+		out->forget_ns = v->idle_ns + host_timeout_ns;
+}
+
+void record_rest(struct tctable_host *out, const struct view_host *v, enum tctable_host_kind kind)
+{
+	record_host(out, v, 0);
+	memset(&out->ip, 0, sizeof(out->ip));
+	out->kind = (uint8_t)kind;
+}
+
+static void fill_end(struct tctable_end *out, const struct view_end *v, uint8_t family)
+{
+	fill_addr(&out->ip, &v->ip, family);
+	out->port = v->port;
+	out->sent = counter_of(&v->sent);
+}
+
+void record_conn(struct tctable_conn *out, const struct view_conn *v)
+{
+	memset(out, 0, sizeof(*out));
+	out->id = v->id;
+	out->last_ns = v->last_ns;
+	out->protocol = v->proto;
+	out->cls = v->class;
+	out->is_icmp = v->is_icmp;
+	out->icmp_type[0] = v->icmp_type[0];
+	out->icmp_type[1] = v->icmp_type[1];
+	out->icmp_code = v->icmp_code;
+	out->icmp_id = v->icmp_id;
+	out->icmp_errors = v->icmp_errors;
+	snprintf(out->state, sizeof(out->state), "%s", flow_state_name(v->state));
+	fill_end(&out->orig, &v->end[0], v->family);
+	fill_end(&out->reply, &v->end[1], v->family);
+}
+
+static void fill_ledger(struct tctable_ledger *out, const struct view_ledger *v)
+{
+	out->received = v->received;
+	out->counted = counter_of(&v->counted);
+	out->internal = counter_of(&v->internal);
+	out->tracked = v->tracked;
+	out->table_full = v->untracked_table_full;
+	out->host_limit = v->untracked_host_limit;
+	out->icmp_error = v->untracked_icmp_error;
+	out->icmp_other = v->untracked_icmp_other;
+	out->fragment = v->untracked_fragment;
+	out->transit = v->transit;
+	out->not_ip = v->not_ip;
+	out->malformed = v->malformed;
+	out->kernel_drops = v->kernel_drops;
+	out->ring_freezes = v->ring_freezes;
+}
+
+/* Every reason has its place, whether a frame met it or not. */
+static void fill_verdicts(struct tctable_stats *out, const struct view_ledger *v)
+{
+	for (unsigned i = PKT_OK + 1; i < PKT_VERDICTS; i++) {
+		struct tctable_verdict *to = &out->verdict[out->verdicts++];
+
+		snprintf(to->name, sizeof(to->name), "%s", pkt_verdict_name((enum pkt_verdict)i));
+		to->frames = v->verdict[i];
+	}
+}
+
+static void fill_flows(struct tctable_stats *out, const struct view_flows *v)
+{
+	out->flows_capacity = v->capacity;
+	out->flows_live = v->live;
+	out->flows_started = v->started;
+	out->flows_expired = v->expired;
+	out->flows_replaced = v->replaced;
+	out->flows_early_drops = v->early_drops;
+	out->arena_bytes = v->arena_bytes;
+}
+
+void record_stats(struct tctable_stats *out, const struct view_worker *v, unsigned worker)
+{
+	memset(out, 0, sizeof(*out));
+	out->worker = worker;
+	fill_ledger(&out->ledger, &v->ledger);
+	fill_verdicts(out, &v->ledger);
+	fill_flows(out, &v->flows);
+}
+
+void record_totals(struct tctable_stats *out, const struct view_totals *v)
+{
+	memset(out, 0, sizeof(*out));
+	out->worker = UINT32_MAX;
+	fill_ledger(&out->ledger, &v->ledger);
+	fill_verdicts(out, &v->ledger);
+	fill_flows(out, &v->flows);
+	out->hosts = v->hosts;
+	out->hosts_max = v->hosts_max;
+	out->hosts_forgotten = v->hosts_forgotten;
+	out->directory_bytes = v->directory_bytes;
+}

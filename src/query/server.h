@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * server.h - the thread that answers tctable on a Unix socket.
+ *
+ * Threading: start and stop by one thread. The server has a thread of its
+ *            own ("query"), which reads the table through table/view.h and
+ *            never makes a worker wait. All signals are blocked in it.
+ * Memory:    at most QUERY_CLIENTS clients, each with one chunk of an answer
+ *            and what it asked last; the dumps of connections share a pool of
+ *            QUERY_REFS_POOL, and a dump of hosts into a fixed room has one
+ *            bit a host. Nothing grows with what clients send or do not read.
+ * Time:      a client that has sent half a request, or has not read what was
+ *            sent to it, for stall_ns is dropped.
+ */
+#ifndef QUERY_SERVER_H
+#define QUERY_SERVER_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+struct table;
+struct query_server;
+
+#define QUERY_CLIENTS	    64 /* the longest idle makes room for a new one */
+#define QUERY_STALL_DEFAULT 10000000000ull
+
+struct query_server_conf {
+	const struct table *table; /* borrows until stop */
+	const char *path;	   /* of the socket; copies */
+	mode_t mode;		   /* of the socket's file: 0660 */
+	const char *group;	   /* that it belongs to; NULL: the process's */
+	const char *source;	   /* interface or file, for the info reply; copies */
+	const char *software;	   /* NULL: "tcsniff" and its version; copies */
+	uint64_t start_ns;	   /* when the daemon started */
+	uint64_t stall_ns;	   /* 0: QUERY_STALL_DEFAULT */
+};
+
+/* Answers from now on. 0 and *out set; -EADDRINUSE: another daemon is already
+ * running there; -EEXIST: what is at the path is no socket, and was left
+ * alone; or another -errno; always with e filled. A socket file that nobody
+ * answers on is replaced; a missing directory is made (0755). */
+int query_server_start(struct query_server **out, const struct query_server_conf *conf,
+		       struct err *e);
+
+/* Closes every connection, ends the thread, and removes the socket's file if
+ * it is still the server's own. NULL is fine. */
+void query_server_stop(struct query_server *s);
+
+#endif
