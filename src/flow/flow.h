@@ -27,6 +27,7 @@
 #define FLOW_ANSWERED	 0x04 /* both sides have sent */
 #define FLOW_REPLY_FIRST 0x08 /* ICMP: the first packet was a reply */
 #define FLOW_AGED	 0x10 /* UDP: has lived for FLOW_STREAM_MS */
+#define FLOW_CONFIRMED	 0x20 /* UDP: a packet came after the first answer */
 
 /* A UDP flow that is answered after living this long is a stream; a number
  * of nf_conntrack's. */
@@ -44,7 +45,7 @@ struct flow {
 	uint16_t port[2]; /* these four as in struct pkt_key */
 	uint8_t proto;
 	uint8_t family;
-	uint8_t state;	  /* enum flow_state */
+	uint8_t state;	  /* enum flow_state; of UDP as last settled: flow_table.c */
 	uint8_t flags;	  /* FLOW_* */
 	uint32_t host[2]; /* row of each side's host, for the layer above */
 	uint32_t delta[2];

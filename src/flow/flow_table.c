@@ -13,8 +13,12 @@
  * ever rebuilt or moved: the cost of a packet does not depend on the load.
  *
  * Invariant: a live flow has exactly one index entry, in one of its two
- * buckets, and one timer. Its timer is set to its deadline as it was when it
- * last changed its state; packets only move last_ns, and the sweep asks again.
+ * buckets, and one timer, which is set to its deadline or earlier. Packets only
+ * move last_ns, and the sweep asks again.
+ *
+ * A packet touches the hot half alone. So whether a UDP flow is a stream, for
+ * which its age is needed, is settled only when somebody wants to know: when it
+ * seems to be over, when its timer comes, when it is read.
  *
  * Slots never used lie at the end and are not touched; freed ones are chained
  * through their timers' links.
@@ -35,8 +39,9 @@
 #include "base/units.h"
 
 #define BUCKET_ENTRIES 10
-#define BUCKET_FLOWS   8 /* on average, in a full table */
-#define BUCKET_NEARLY  8 /* as full as this: look at the other one */
+#define BUCKET_FLOWS   8  /* on average, in a full table */
+#define BUCKET_NEARLY  8  /* as full as this: look at the other one */
+#define ASK_SEC	       30 /* well below what flow_cold's born_ms can tell apart */
 #define LANES	       0x0001000100010001ull
 #define LANE_TOPS      0x8000800080008000ull
 
@@ -68,6 +73,8 @@ struct flow_table {
 	flow_opened_fn opened;
 	void *arg;
 	struct flow_timeouts timeouts;
+	uint64_t soonest_ns[FLOW_STATES]; /* the same, but what UDP may turn out to be */
+	uint32_t ask_ticks;		  /* how often to ask about UDP flows */
 	struct flow_stats stats;
 	struct wheel wheel;
 	uint8_t secret[192];
@@ -244,11 +251,44 @@ static uint64_t tick_of(uint64_t ns) /* the first one that is not before */
 	return (ns + NS_PER_SEC - 1) / NS_PER_SEC;
 }
 
-static inline bool is_over(const struct flow_table *t, const struct flow *f, uint64_t ts_ns)
+static uint16_t ms_of(uint64_t ns)
 {
-	const uint64_t at = deadline_ns(t, f);
+	return (uint16_t)(ns / NS_PER_MSEC);
+}
 
-	return at <= ts_ns || at <= t->now_floor_ns;
+/* UDP as nf_conntrack has it: a packet after the first answer, FLOW_STREAM_MS
+ * after the first packet or more, makes a stream. The low bits of its birth are
+ * enough, because the timer looks at least every ASK_SEC, and a longer pause
+ * says by itself that it has aged. */
+static void settle_udp(struct flow *f, const struct flow_cold *c)
+{
+	if (f->state != FLOW_UDP_UNANSWERED && f->state != FLOW_UDP_ANSWERED)
+		return;
+	if ((uint16_t)(ms_of(f->last_ns) - c->born_ms) >= FLOW_STREAM_MS)
+		store_relaxed(&f->flags, (uint8_t)(f->flags | FLOW_AGED));
+	if (f->flags & FLOW_AGED && f->flags & FLOW_CONFIRMED)
+		store_relaxed(&f->state, (uint8_t)FLOW_UDP_STREAM);
+}
+
+/* Whether the time of f is over, by a packet's stamp or by the clock. */
+static inline bool is_over(const struct flow_table *t, struct flow *f, uint64_t ts_ns)
+{
+	const uint64_t now_ns = ts_ns > t->now_floor_ns ? ts_ns : t->now_floor_ns;
+
+	if (f->last_ns + t->soonest_ns[f->state] > now_ns)
+		return false;
+	settle_udp(f, &t->cold[f - t->hot]);
+	return deadline_ns(t, f) <= now_ns;
+}
+
+/* When to ask about a flow for the next time. */
+static uint64_t ask_tick(const struct flow_table *t, const struct flow *f, uint64_t now)
+{
+	const uint64_t at = tick_of(deadline_ns(t, f));
+
+	if (f->state != FLOW_UDP_UNANSWERED && f->state != FLOW_UDP_ANSWERED)
+		return at;
+	return at < now + t->ask_ticks ? at : now + t->ask_ticks;
 }
 
 void flow_table_clock(struct flow_table *t, uint64_t now_ns)
@@ -278,6 +318,7 @@ static void end_flow(struct flow_table *t, uint32_t i, uint64_t end_ns)
 	struct flow_cold *c = &t->cold[i];
 	struct pkt_key key;
 
+	settle_udp(f, c);
 	t->ended(t->arg, f, end_ns);
 	memset(&key, 0, sizeof(key));
 	memcpy(key.addr, f->addr, sizeof(key.addr));
@@ -302,15 +343,17 @@ static void end_now(struct flow_table *t, uint32_t i, uint64_t end_ns, uint64_t 
 	counter_add(reason, 1);
 }
 
-static void set_state(struct flow_table *t, struct flow *f, enum flow_state next)
+static void set_tcp_state(struct flow_table *t, struct flow *f, enum flow_state next)
 {
 	const uint32_t i = (uint32_t)(f - t->hot);
-	const bool was_half_open = flow_state_is_half_open(f->state);
+	const enum flow_state old = (enum flow_state)f->state;
 
 	store_relaxed(&f->state, (uint8_t)next);
-	wheel_remove(&t->wheel, i);
-	wheel_add(&t->wheel, i, tick_of(deadline_ns(t, f)));
-	if (was_half_open && !flow_state_is_half_open(f->state))
+	if (t->timeouts.ns[next] < t->timeouts.ns[old]) {
+		wheel_remove(&t->wheel, i);
+		wheel_add(&t->wheel, i, tick_of(deadline_ns(t, f)));
+	}
+	if (flow_state_is_half_open(old) && !flow_state_is_half_open(next))
 		t->opened(t->arg, f);
 }
 
@@ -338,48 +381,30 @@ static inline void count(struct flow_table *t, struct flow *f, unsigned side, ui
 		store_relaxed(&f->delta[side], d + FLOW_DELTA_PACKET + bytes);
 }
 
-static uint16_t ms_of(uint64_t ns)
-{
-	return (uint16_t)(ns / NS_PER_MSEC);
-}
-
-/* UDP as nf_conntrack has it: answered, and FLOW_STREAM_MS old. The low bits
- * of its birth are enough, because every packet looks, and a pause that long
- * answers the question by itself. */
-static void advance_udp(struct flow_table *t, struct flow *f, const struct pkt *p, bool answered)
-{
-	if (!(f->flags & FLOW_AGED) && p->ts_ns > f->last_ns) {
-		const uint16_t age_ms = (uint16_t)(ms_of(p->ts_ns) - t->cold[f - t->hot].born_ms);
-
-		if (p->ts_ns - f->last_ns >= FLOW_STREAM_MS * NS_PER_MSEC ||
-		    age_ms >= FLOW_STREAM_MS)
-			store_relaxed(&f->flags, (uint8_t)(f->flags | FLOW_AGED));
-	}
-	if (answered && f->flags & FLOW_AGED)
-		set_state(t, f, FLOW_UDP_STREAM);
-	else if (f->flags & FLOW_ANSWERED && f->state == FLOW_UDP_UNANSWERED)
-		set_state(t, f, FLOW_UDP_ANSWERED);
-}
-
-/* What this packet does to the state of its flow. */
+/* What this packet does to the flags and the state of its flow. */
 static inline void advance(struct flow_table *t, struct flow *f, const struct pkt *p)
 {
 	const unsigned direction = p->side ^ flow_orig_side(f);
-	const bool answered = f->flags & FLOW_ANSWERED;
+	uint8_t flags = f->flags;
 
-	if (direction && !answered)
-		store_relaxed(&f->flags, (uint8_t)(f->flags | FLOW_ANSWERED));
 	if (f->state < FLOW_TCP_STATES) {
 		const enum flow_state next =
 			flow_tcp_next(f->state, direction, flow_tcp_event(p->tcp_flags));
 
 		if (next != f->state)
-			set_state(t, f, next);
-	} else if (f->state == FLOW_UDP_UNANSWERED || f->state == FLOW_UDP_ANSWERED) {
-		advance_udp(t, f, p, answered);
-	} else if (direction && !answered) {
-		set_state(t, f, f->state + 1); /* unanswered -> answered */
+			set_tcp_state(t, f, next);
+	} else if (f->state != FLOW_UDP_STREAM) {
+		if (flags & FLOW_ANSWERED)
+			flags |= FLOW_CONFIRMED;
+		if (p->ts_ns >= f->last_ns + FLOW_STREAM_MS * NS_PER_MSEC)
+			flags |= FLOW_AGED;
+		if (direction && !(flags & FLOW_ANSWERED)) /* the timeouts are the same */
+			store_relaxed(&f->state, (uint8_t)(f->state + 1));
 	}
+	if (direction)
+		flags |= FLOW_ANSWERED;
+	if (flags != f->flags)
+		store_relaxed(&f->flags, flags);
 }
 
 static bool wants_new(const struct flow *f, const struct pkt *p)
@@ -541,7 +566,7 @@ struct flow *flow_table_start(struct flow_table *t, uint32_t place, const struct
 	seq_write_end(&c->seq);
 
 	count(t, &t->hot[place], p->side, p->ip_bytes);
-	wheel_add(&t->wheel, place, tick_of(deadline_ns(t, &t->hot[place])));
+	wheel_add(&t->wheel, place, ask_tick(t, &t->hot[place], p->ts_ns / NS_PER_SEC));
 	counter_add(&t->stats.started, 1);
 	counter_add(&t->stats.live, 1);
 	return &t->hot[place];
@@ -573,10 +598,13 @@ void flow_table_prefetch(const struct flow_table *t, struct pkt *pkts, unsigned 
 static uint64_t timer_due(void *arg, uint32_t i, uint64_t now)
 {
 	struct flow_table *t = arg;
-	const uint64_t at = deadline_ns(t, &t->hot[i]);
+	struct flow *f = &t->hot[i];
+	uint64_t at;
 
+	settle_udp(f, &t->cold[i]);
+	at = deadline_ns(t, f);
 	if (tick_of(at) > now)
-		return tick_of(at);
+		return ask_tick(t, f, now);
 	end_flow(t, i, at);
 	counter_add(&t->stats.expired, 1);
 	return 0;
@@ -607,6 +635,7 @@ bool flow_table_read(const struct flow_table *t, uint32_t i, uint32_t host, stru
 		seq_copy_words(&out->hot, f, sizeof(*f) / 8);
 		seq_copy_words(&out->cold.sum, &c->sum, COLD_READ_WORDS);
 	} while (seq & 1 || seq != load_relaxed(&c->seq));
+	settle_udp(&out->hot, &out->cold);
 	for (unsigned s = 0; s < 2; s++) {
 		const uint32_t d = out->hot.delta[s];
 
@@ -628,6 +657,21 @@ void flow_table_stats(const struct flow_table *t, struct flow_stats *out)
 
 /* --- set-up ------------------------------------------------------------------------ */
 
+static void set_timeouts(struct flow_table *t, const struct flow_timeouts *timeouts)
+{
+	const uint64_t stream_ns = timeouts->ns[FLOW_UDP_STREAM];
+	uint64_t *answered_ns = &t->soonest_ns[FLOW_UDP_ANSWERED];
+
+	t->timeouts = *timeouts;
+	memcpy(t->soonest_ns, timeouts->ns, sizeof(t->soonest_ns));
+	if (stream_ns < *answered_ns)
+		*answered_ns = stream_ns;
+	/* Early enough for one that becomes a stream right after. */
+	t->ask_ticks = ASK_SEC;
+	if (stream_ns < ASK_SEC * NS_PER_SEC)
+		t->ask_ticks = stream_ns < 2 * NS_PER_SEC ? 1 : stream_ns / NS_PER_SEC - 1;
+}
+
 int flow_table_new(struct flow_table **out, const struct flow_table_conf *c, struct arena *arena,
 		   struct err *e)
 {
@@ -643,7 +687,7 @@ int flow_table_new(struct flow_table **out, const struct flow_table_conf *c, str
 	t->buckets_n = c->flows_max / BUCKET_FLOWS + 2;
 	t->free_head = FLOW_NO_PLACE;
 	t->hash_mask = c->hash_mask;
-	t->timeouts = c->timeouts;
+	set_timeouts(t, &c->timeouts);
 	t->ended = c->ended;
 	t->opened = c->opened;
 	t->arg = c->arg;
