@@ -65,6 +65,9 @@ void print_info_json(FILE *out, const struct tctable_info *info);
 void print_count_json(FILE *out, uint64_t hosts);
 void print_host_json(FILE *out, const struct tctable_host *host);
 
+/* The ledger alone: {"ledger"}. */
+void print_ledger_json(FILE *out, const struct tctable_ledger *ledger);
+
 /* What is printed in pieces: begin, each record, end. */
 struct print_json {
 	FILE *out;

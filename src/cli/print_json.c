@@ -153,6 +153,13 @@ void print_host_json(FILE *out, const struct tctable_host *host)
 	fputs("}\n", out);
 }
 
+void print_ledger_json(FILE *out, const struct tctable_ledger *ledger)
+{
+	put_key(out, "{", "ledger");
+	put_ledger(out, ledger);
+	fputs("}\n", out);
+}
+
 void print_hosts_json_begin(struct print_json *j, FILE *out, const struct tctable_ledger *ledger)
 {
 	*j = (struct print_json){.out = out};
