@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * main.c - the tcsniff program: from the command line to the books.
+ *
+ * The main thread sets everything up, then waits for signals and for the
+ * workers, and takes everything down again. All signals come to it alone.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/atomics.h"
+#include "base/units.h"
+#include "capture/replay.h"
+#include "capture/split.h"
+#include "daemon/options.h"
+#include "daemon/report.h"
+#include "daemon/worker.h"
+#include "query/server.h"
+#include "table/table.h"
+
+#define EXIT_USAGE     2
+#define LOOK_MS	       500 /* between looks at progress and warnings */
+#define SOCKET_DEFAULT "/run/tcsniff/tctable.sock"
+
+struct run {
+	const struct options *o;
+	struct table *table;
+	struct replay *replay;
+	struct split *split; /* NULL with one worker */
+	struct query_server *server;
+	struct worker_team *team;
+	int signal_fd, ended_fd;
+	unsigned damaged; /* files; atomic */
+	bool interrupted;
+	struct report_progress progress;
+	struct report_links links;
+};
+
+/* --- up --------------------------------------------------------------------- */
+
+static int check_files(const struct options *o, struct err *e)
+{
+	for (size_t i = 0; i < o->reads_n; i++)
+		if (strcmp(o->reads[i], "-") != 0 && access(o->reads[i], R_OK) < 0)
+			return err_sys(e, "cannot read %s", o->reads[i]);
+	return 0;
+}
+
+static int take_signals(struct run *r, struct err *e)
+{
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	r->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (r->signal_fd < 0)
+		return err_sys(e, "signalfd");
+	r->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return r->ended_fd < 0 ? err_sys(e, "eventfd") : 0;
+}
+
+static int open_table(struct run *r, struct err *e)
+{
+	const struct table_conf conf = {
+		.workers = r->o->workers,
+		.flows_max = r->o->flows_max,
+		.hosts_max = (uint32_t)r->o->hosts_max,
+		.host_timeout_ns = r->o->host_timeout_ns,
+		.timeouts = r->o->timeouts,
+		.inner = r->o->inner,
+		.inner_n = r->o->inner_n,
+	};
+
+	return table_new(&r->table, &conf, e);
+}
+
+static void note_damage(void *arg, const char *sentence)
+{
+	struct run *r = arg;
+
+	__atomic_fetch_add(&r->damaged, 1, __ATOMIC_RELAXED);
+	report_say(sentence);
+}
+
+static int open_sources(struct run *r, struct source sources[OPTIONS_WORKERS_MAX], struct err *e)
+{
+	const struct replay_conf conf = {
+		.paths = r->o->reads,
+		.paths_n = r->o->reads_n,
+		.filter = r->o->filter,
+		.speed = r->o->speed,
+		.damage = note_damage,
+		.arg = r,
+	};
+	int ret = replay_open(&r->replay, &conf, e);
+
+	if (ret < 0)
+		return ret;
+	if (r->o->workers == 1) {
+		sources[0] = replay_source(r->replay);
+		return 0;
+	}
+	ret = split_open(&r->split, r->replay, r->o->workers, pkt_fanout, e);
+	for (unsigned i = 0; ret == 0 && i < r->o->workers; i++)
+		sources[i] = split_share(r->split, i);
+	return ret;
+}
+
+static uint64_t wall_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * NS_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+static int open_server(struct run *r, struct err *e)
+{
+	const struct query_server_conf conf = {
+		.table = r->table,
+		.path = r->o->socket ? r->o->socket : SOCKET_DEFAULT,
+		.mode = 0660,
+		.source = r->o->reads[0],
+		.start_ns = wall_ns(),
+	};
+	char sentence[256];
+	int ret;
+
+	if (!r->o->linger && r->o->speed <= 0 && !r->o->socket)
+		return 0;
+	ret = query_server_start(&r->server, &conf, e);
+	if (ret < 0)
+		return ret;
+	snprintf(sentence, sizeof(sentence), "answering tctable on %s", conf.path);
+	report_say(sentence);
+	return 0;
+}
+
+/* --- run --------------------------------------------------------------------- */
+
+static bool signal_came(const struct run *r)
+{
+	struct signalfd_siginfo info;
+
+	return read(r->signal_fd, &info, sizeof(info)) == sizeof(info);
+}
+
+static void look(struct run *r, bool terminal)
+{
+	uint64_t done, total;
+
+	report_unknown_links(&r->links, r->table);
+	if (!terminal)
+		return;
+	replay_progress(r->replay, &done, &total);
+	report_progress(&r->progress, r->table, done, total);
+}
+
+/* Until all workers have ended, by themselves or because of a signal. */
+static void watch(struct run *r)
+{
+	const bool terminal = isatty(STDERR_FILENO) && !r->o->quiet;
+	struct pollfd fds[] = {{.fd = r->signal_fd, .events = POLLIN},
+			       {.fd = r->ended_fd, .events = POLLIN}};
+	uint64_t ends;
+
+	while (!worker_team_ended(r->team)) {
+		if (poll(fds, 2, LOOK_MS) == 0)
+			look(r, terminal);
+		while (read(r->ended_fd, &ends, sizeof(ends)) > 0)
+			;
+		if (signal_came(r)) {
+			r->interrupted = true;
+			worker_team_stop(r->team);
+		}
+	}
+	report_progress_end(&r->progress);
+	report_unknown_links(&r->links, r->table);
+}
+
+static void linger(const struct run *r)
+{
+	struct pollfd fd = {.fd = r->signal_fd, .events = POLLIN};
+
+	while (!signal_came(r))
+		poll(&fd, 1, -1);
+}
+
+static int run(struct run *r, struct err *e)
+{
+	struct source sources[OPTIONS_WORKERS_MAX];
+	int ret = check_files(r->o, e);
+	int status;
+
+	if (ret < 0)
+		return ret;
+	ret = take_signals(r, e);
+	if (ret < 0)
+		return ret;
+	ret = open_table(r, e);
+	if (ret < 0)
+		return ret;
+	ret = open_server(r, e);
+	if (ret < 0)
+		return ret;
+	ret = open_sources(r, sources, e);
+	if (ret < 0)
+		return ret;
+	ret = worker_team_start(&r->team, r->table, sources, r->o->workers, r->ended_fd, e);
+	if (ret < 0)
+		return ret;
+	watch(r);
+	status = worker_team_join(r->team, e);
+	ret = report_books(r->table, r->o->quiet, r->o->json, stdout, status < 0 ? NULL : e);
+	if (status < 0 || ret < 0)
+		return status < 0 ? status : ret;
+	if (r->interrupted)
+		return err_set(e, -EINTR, "stopped by a signal before the end of %s",
+			       r->o->reads_n > 1 ? "the files" : r->o->reads[0]);
+	if (r->o->linger)
+		linger(r);
+	return 0;
+}
+
+/* --- down -------------------------------------------------------------------- */
+
+static void close_all(struct run *r)
+{
+	query_server_stop(r->server);
+	split_close(r->split);
+	replay_close(r->replay);
+	table_free(r->table);
+	if (r->signal_fd >= 0)
+		close(r->signal_fd);
+	if (r->ended_fd >= 0)
+		close(r->ended_fd);
+}
+
+int main(int argc, char **argv)
+{
+	struct options o;
+	struct run r = {.o = &o, .signal_fd = -1, .ended_fd = -1};
+	struct err e = {""};
+	int status = EXIT_SUCCESS;
+
+	if (options_parse(&o, argc, argv, &e) < 0) {
+		report_say(e.text);
+		fputs("Try 'tcsniff --help'.\n", stderr);
+		status = EXIT_USAGE;
+	} else if (o.action == OPTIONS_HELP) {
+		fputs(options_help, stdout);
+	} else if (o.action == OPTIONS_VERSION) {
+		puts("tcsniff " TCSNIFF_VERSION);
+	} else {
+		if (run(&r, &e) < 0) {
+			report_say(e.text);
+			status = EXIT_FAILURE;
+		}
+		close_all(&r);
+	}
+	options_free(&o);
+	if (fflush(stdout) || ferror(stdout)) {
+		err_sys(&e, "cannot write to standard output");
+		report_say(e.text);
+		status = EXIT_FAILURE;
+	}
+	return r.damaged ? EXIT_FAILURE : status;
+}

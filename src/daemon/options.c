@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * options.c - the command line of tcsniff.
+ */
+#include "daemon/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/units.h"
+
+#define FLOWS_DEFAULT	 1048576
+#define FLOWS_MAX	 1000000000
+#define HOSTS_DEFAULT	 65536
+#define HOSTS_MAX	 100000000
+#define HOST_TIMEOUT_NS	 (900 * NS_PER_SEC)
+#define SPEED_MAX	 1e6
+#define INNER_NETS_MAX	 1000000
+#define FILTER_BYTES_MAX 65536
+
+const char options_help[] =
+	"usage: tcsniff -r FILE [option...] [BPF filter]\n"
+	"\n"
+	"Counts, for every inner IP address, what it sent and received over TCP, UDP,\n"
+	"ICMP and the rest, and every connection it has open. Ask it with tctable.\n"
+	"\n"
+	"what to read\n"
+	"  -r, --read FILE          a capture file: pcap or pcapng, plain, gzip or zstd;\n"
+	"                           '-': standard input; several are read in order\n"
+	"      --speed X            replay in time: 1 as recorded, 10 ten times as fast\n"
+	"                           (default: as fast as possible)\n"
+	"      --fanout N           number of workers, 1 to 64 (1)\n"
+	"what to count\n"
+	"      --inner CIDR[,CIDR]  an inner network (repeatable), or 'all' for every\n"
+	"                           address (private and link-local networks)\n"
+	"      --max-flows N        connections at once, over all workers (1048576)\n"
+	"      --max-hosts N        inner addresses at once (65536)\n"
+	"      --host-timeout TIME  forget a host that is silent for so long (15m; 0: never)\n"
+	"      --timeout NAME=TIME  end connections that are silent for so long: tcp-syn-sent\n"
+	"                           (2m), tcp-syn-recv (1m), tcp-established (1h), tcp-fin-wait\n"
+	"                           (2m), tcp-close-wait (1m), tcp-last-ack (30s),\n"
+	"                           tcp-time-wait (2m), tcp-close (10s), udp (30s), udp-stream\n"
+	"                           (2m), icmp (30s), other (10m)\n"
+	"what to show\n"
+	"  -q, --quiet              the ledger alone, not the table of hosts\n"
+	"      --json               for programs\n"
+	"      --linger             at the end of the files go on answering tctable\n"
+	"      --socket PATH        where to answer (/run/tcsniff/tctable.sock); opened with\n"
+	"                           --linger, --speed or this option\n"
+	"  -h, --help               this text\n"
+	"  -V, --version            the version\n"
+	"\n"
+	"TIME is a number of seconds, or like 250ms, 30s, 5m, 1h, 7d.\n"
+	"Exit status: 0 done; 1 a file could not be read to its end, or something failed;\n"
+	"2 wrong usage.\n";
+
+enum {
+	OPT_FANOUT = 256,
+	OPT_INNER,
+	OPT_MAX_FLOWS,
+	OPT_MAX_HOSTS,
+	OPT_HOST_TIMEOUT,
+	OPT_TIMEOUT,
+	OPT_SPEED,
+	OPT_JSON,
+	OPT_LINGER,
+	OPT_SOCKET
+};
+
+static const struct option longs[] = {
+	{"read", required_argument, NULL, 'r'},
+	{"speed", required_argument, NULL, OPT_SPEED},
+	{"fanout", required_argument, NULL, OPT_FANOUT},
+	{"inner", required_argument, NULL, OPT_INNER},
+	{"max-flows", required_argument, NULL, OPT_MAX_FLOWS},
+	{"max-hosts", required_argument, NULL, OPT_MAX_HOSTS},
+	{"host-timeout", required_argument, NULL, OPT_HOST_TIMEOUT},
+	{"timeout", required_argument, NULL, OPT_TIMEOUT},
+	{"quiet", no_argument, NULL, 'q'},
+	{"json", no_argument, NULL, OPT_JSON},
+	{"linger", no_argument, NULL, OPT_LINGER},
+	{"socket", required_argument, NULL, OPT_SOCKET},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'V'},
+	{0},
+};
+
+static int no_memory(struct err *e)
+{
+	return err_set(e, -ENOMEM, "no memory for the command line");
+}
+
+static int add_read(struct options *o, const char *path, struct err *e)
+{
+	if (!*path)
+		return err_set(e, -EINVAL, "--read: the file's name is empty");
+	for (size_t i = 0; i < o->reads_n; i++)
+		if (!strcmp(path, "-") && !strcmp(o->reads[i], "-"))
+			return err_set(e, -EINVAL, "--read -: standard input can be read once");
+	o->reads[o->reads_n++] = path; /* argc of them fit */
+	return 0;
+}
+
+static int add_net(struct options *o, const struct addr_net *net, struct err *e)
+{
+	struct addr_net *more;
+
+	if (o->inner_n == INNER_NETS_MAX)
+		return err_set(e, -EINVAL, "--inner: more than %d networks", INNER_NETS_MAX);
+	if ((o->inner_n & (o->inner_n - 1)) == 0) { /* full at powers of two */
+		more = realloc(o->inner, (o->inner_n ? 2 * o->inner_n : 1) * sizeof(*more));
+		if (!more)
+			return no_memory(e);
+		o->inner = more;
+	}
+	o->inner[o->inner_n++] = *net;
+	return 0;
+}
+
+/* "10.0.0.0/8,fc00::/7" or "all". */
+static int add_inner(struct options *o, const char *list, struct err *e)
+{
+	const char *all = strcmp(list, "all") ? list : "0.0.0.0/0,::/0";
+
+	for (const char *at = all;;) {
+		const size_t n = strcspn(at, ",");
+		struct addr_net net;
+		struct err why;
+		char text[128];
+		int ret;
+
+		if (n == 0 || n >= sizeof(text))
+			return err_set(e, -EINVAL,
+				       "--inner: '%.64s' is not a list of networks like "
+				       "10.0.0.0/8,fc00::/7, nor 'all'",
+				       list);
+		memcpy(text, at, n);
+		text[n] = 0;
+		if (addr_net_parse(&net, text, &why) < 0)
+			return err_set(e, -EINVAL, "--inner: %s", why.text);
+		ret = add_net(o, &net, e);
+		if (ret < 0 || !at[n])
+			return ret;
+		at += n + 1;
+	}
+}
+
+static int parse_count(uint64_t *out, const char *name, uint64_t max, struct err *e)
+{
+	struct err why;
+	int ret = units_count_parse(out, optarg, 1, max, &why);
+
+	return ret < 0 ? err_set(e, -EINVAL, "--%s: %s", name, why.text) : 0;
+}
+
+static int parse_workers(struct options *o, struct err *e)
+{
+	uint64_t n;
+	int ret = parse_count(&n, "fanout", OPTIONS_WORKERS_MAX, e);
+
+	if (ret == 0)
+		o->workers = (unsigned)n;
+	return ret;
+}
+
+static int parse_host_timeout(struct options *o, struct err *e)
+{
+	struct err why;
+
+	if (units_duration_parse(&o->host_timeout_ns, optarg, &why) < 0)
+		return err_set(e, -EINVAL, "--host-timeout: %s", why.text);
+	if (o->host_timeout_ns && o->host_timeout_ns < NS_PER_SEC)
+		return err_set(e, -EINVAL, "--host-timeout: '%.64s' is below 1s (0: never)",
+			       optarg);
+	return 0;
+}
+
+static int parse_timeout(struct options *o, struct err *e)
+{
+	struct err why;
+
+	return flow_timeouts_parse(&o->timeouts, optarg, &why) < 0
+		       ? err_set(e, -EINVAL, "--timeout: %s", why.text)
+		       : 0;
+}
+
+static int parse_speed(struct options *o, struct err *e)
+{
+	char *end;
+
+	errno = 0;
+	o->speed = strtod(optarg, &end);
+	if (end == optarg || *end || errno || !isfinite(o->speed) || o->speed <= 0 ||
+	    o->speed > SPEED_MAX)
+		return err_set(e, -EINVAL,
+			       "--speed: '%.64s' is not a number above 0, such as 1 (as recorded) "
+			       "or 10; leave it out for as fast as possible",
+			       optarg);
+	return 0;
+}
+
+/* The operands, with blanks between them, are the filter. */
+static int join_filter(struct options *o, char **words, int n, struct err *e)
+{
+	size_t bytes = 1;
+
+	for (int i = 0; i < n; i++)
+		bytes += strlen(words[i]) + 1;
+	if (bytes > FILTER_BYTES_MAX)
+		return err_set(e, -EINVAL, "the filter is longer than %d bytes", FILTER_BYTES_MAX);
+	if (n == 0)
+		return 0;
+	o->filter = calloc(1, bytes);
+	if (!o->filter)
+		return no_memory(e);
+	for (int i = 0; i < n; i++) {
+		if (i)
+			strcat(o->filter, " ");
+		strcat(o->filter, words[i]);
+	}
+	return 0;
+}
+
+static int parse_one(struct options *o, int opt, char **argv, struct err *e)
+{
+	switch (opt) {
+	case 'r':
+		return add_read(o, optarg, e);
+	case OPT_SPEED:
+		return parse_speed(o, e);
+	case OPT_FANOUT:
+		return parse_workers(o, e);
+	case OPT_INNER:
+		return add_inner(o, optarg, e);
+	case OPT_MAX_FLOWS:
+		return parse_count(&o->flows_max, "max-flows", FLOWS_MAX, e);
+	case OPT_MAX_HOSTS:
+		return parse_count(&o->hosts_max, "max-hosts", HOSTS_MAX, e);
+	case OPT_HOST_TIMEOUT:
+		return parse_host_timeout(o, e);
+	case OPT_TIMEOUT:
+		return parse_timeout(o, e);
+	case 'q':
+		o->quiet = true;
+		return 0;
+	case OPT_JSON:
+		o->json = true;
+		return 0;
+	case OPT_LINGER:
+		o->linger = true;
+		return 0;
+	case OPT_SOCKET:
+		if (!*optarg)
+			return err_set(e, -EINVAL, "--socket: the path is empty");
+		o->socket = optarg;
+		return 0;
+	case 'h':
+		o->action = OPTIONS_HELP;
+		return 0;
+	case 'V':
+		o->action = OPTIONS_VERSION;
+		return 0;
+	case ':':
+		return err_set(e, -EINVAL, "%s wants a value", argv[optind - 1]);
+	default:
+		if (optopt && optopt < 256)
+			return err_set(e, -EINVAL, "unknown option -%c", optopt);
+		return err_set(e, -EINVAL, "unknown or incomplete option %.64s", argv[optind - 1]);
+	}
+}
+
+int options_parse(struct options *o, int argc, char **argv, struct err *e)
+{
+	int opt, ret;
+
+	*o = (struct options){
+		.workers = 1,
+		.flows_max = FLOWS_DEFAULT,
+		.hosts_max = HOSTS_DEFAULT,
+		.host_timeout_ns = HOST_TIMEOUT_NS,
+	};
+	flow_timeouts_init(&o->timeouts);
+	o->reads = calloc((size_t)argc + 1, sizeof(*o->reads));
+	if (!o->reads)
+		return no_memory(e);
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, ":r:qhV", longs, NULL)) != -1) {
+		ret = parse_one(o, opt, argv, e);
+		if (ret < 0 || o->action != OPTIONS_RUN)
+			return ret;
+	}
+	ret = join_filter(o, argv + optind, argc - optind, e);
+	if (ret < 0)
+		return ret;
+	if (o->reads_n == 0)
+		return err_set(e, -EINVAL, "nothing to read: name a capture file with -r");
+	return 0;
+}
+
+void options_free(struct options *o)
+{
+	free(o->reads);
+	free(o->inner);
+	free(o->filter);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * report.c - what tcsniff says: the books at the end, and progress on the way.
+ */
+#include "daemon/report.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pcap/pcap.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/atomics.h"
+#include "base/units.h"
+#include "cli/print.h"
+#include "query/record.h"
+#include "table/view.h"
+
+void report_say(const char *sentence)
+{
+	fprintf(stderr, "tcsniff: %s\n", sentence);
+}
+
+/* --- progress ------------------------------------------------------------- */
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * NS_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+void report_progress(struct report_progress *p, const struct table *t, uint64_t done,
+		     uint64_t total)
+{
+	const uint64_t now_ns = monotonic_ns();
+	struct view_totals v;
+	double seconds, rate;
+
+	table_totals_view(t, &v);
+	seconds = (double)(now_ns - p->last_ns) / NS_PER_SEC;
+	rate = p->last_ns ? (double)(v.ledger.received - p->last_packets) / seconds : 0;
+	fprintf(stderr, "\r%" PRIu64 " packets, %.2f million a second", v.ledger.received,
+		rate / 1e6);
+	if (total)
+		fprintf(stderr, ", %.0f %% read", 100.0 * (double)done / (double)total);
+	fputs("\033[K", stderr);
+	p->last_ns = now_ns;
+	p->last_packets = v.ledger.received;
+	p->shown = true;
+}
+
+void report_progress_end(struct report_progress *p)
+{
+	if (p->shown)
+		fputs("\r\033[K", stderr);
+	p->shown = false;
+}
+
+/* --- warnings --------------------------------------------------------------- */
+
+static bool link_is_new(struct report_links *r, uint16_t link)
+{
+	for (unsigned i = 0; i < r->n; i++)
+		if (r->said[i] == link)
+			return false;
+	if (r->n == sizeof(r->said) / sizeof(r->said[0]))
+		return false;
+	r->said[r->n++] = link;
+	return true;
+}
+
+void report_unknown_links(struct report_links *r, struct table *t)
+{
+	for (unsigned w = 0; w < table_workers(t); w++) {
+		const uint32_t seen = load_relaxed(&table_account(t, w)->unknown_link);
+		const char *name;
+		char sentence[160];
+
+		if (!seen || !link_is_new(r, (uint16_t)(seen - 1)))
+			continue;
+		name = pcap_datalink_val_to_name((int)seen - 1);
+		snprintf(sentence, sizeof(sentence),
+			 "frames of link type %" PRIu32 " (%s) are not decoded: they count as "
+			 "not_ip",
+			 seen - 1, name ? name : "no name");
+		report_say(sentence);
+	}
+}
+
+/* --- books ------------------------------------------------------------------ */
+
+/* All hosts, sorted. NULL: no memory. */
+static struct tctable_host *hosts_of(const struct table *t, const struct view_totals *v, size_t *n)
+{
+	struct tctable_host *hosts = calloc(v->hosts ? v->hosts : 1, sizeof(*hosts));
+	struct view_host host;
+
+	*n = 0;
+	if (!hosts)
+		return NULL;
+	for (uint32_t i = 0; i < table_hosts_end(t) && *n < v->hosts; i++)
+		if (table_host_view(t, i, &host) == 0)
+			record_host(&hosts[(*n)++], &host, v->host_timeout_ns);
+	print_hosts_sort(hosts, *n);
+	return hosts;
+}
+
+static int print_books(const struct table *t, bool json, FILE *out, struct err *e)
+{
+	struct tctable_host overflow, forgotten;
+	struct print_table p = {.overflow = &overflow, .forgotten = &forgotten};
+	struct tctable_host *hosts;
+	struct tctable_stats sum;
+	struct view_totals totals;
+	struct view_host host;
+
+	table_totals_view(t, &totals);
+	record_totals(&sum, &totals);
+	hosts = hosts_of(t, &totals, &p.hosts_n);
+	if (!hosts)
+		return err_set(e, -ENOMEM, "no memory to sort %" PRIu64 " hosts", totals.hosts);
+	table_overflow_view(t, &host);
+	record_rest(&overflow, &host, TCTABLE_HOST_OVERFLOW);
+	table_forgotten_view(t, &host);
+	record_rest(&forgotten, &host, TCTABLE_HOST_FORGOTTEN);
+	p.ledger = &sum.ledger;
+	p.hosts = hosts;
+	if (json)
+		print_table_json(out, &p);
+	else
+		print_table_text(out, &p);
+	free(hosts);
+	return 0;
+}
+
+int report_books(const struct table *t, bool quiet, bool json, FILE *out, struct err *e)
+{
+	struct tctable_stats sum;
+	struct view_totals totals;
+	int ret = 0;
+
+	table_totals_view(t, &totals);
+	record_totals(&sum, &totals);
+	if (!json)
+		print_ledger(quiet ? out : stderr, &sum.ledger);
+	if (!quiet)
+		ret = print_books(t, json, out, e);
+	else if (json)
+		print_ledger_json(out, &sum.ledger);
+	return ret < 0 ? ret : print_finish(out, "standard output", e);
+}

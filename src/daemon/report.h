@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * report.h - what tcsniff says: the books at the end, and progress on the way.
+ *
+ * Threading: the main thread.
+ */
+#ifndef DAEMON_REPORT_H
+#define DAEMON_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "table/table.h"
+
+/* "tcsniff: sentence" on standard error, on a line of its own. Any thread. */
+void report_say(const char *sentence);
+
+/* The table of hosts and the ledger: the ledger to standard error and the
+ * table to `out`; if quiet, the ledger alone to `out`; as JSON both to `out`.
+ * 0; -ENOMEM, or the -errno of writing, with e filled. */
+int report_books(const struct table *t, bool quiet, bool json, FILE *out, struct err *e);
+
+/* Progress on a terminal: one line that overwrites itself. */
+struct report_progress {
+	uint64_t last_ns, last_packets;
+	bool shown;
+};
+
+/* done of total bytes are read (total 0: not known). */
+void report_progress(struct report_progress *p, const struct table *t, uint64_t done,
+		     uint64_t total);
+void report_progress_end(struct report_progress *p);
+
+/* Says once for each link type that some frames were not decoded for it. */
+struct report_links {
+	uint16_t said[16];
+	unsigned n;
+};
+
+void report_unknown_links(struct report_links *r, struct table *t);
+
+#endif
