@@ -10,7 +10,11 @@
  *            host. -ENOMEM: the caller's array is too small (or no memory).
  *            -EPROTO: the daemon speaks another version. -ECONNREFUSED,
  *            -ENOENT, -EACCES from tctable_open(): no daemon there, or none
- *            that we may ask. -ETIMEDOUT: it did not answer.
+ *            that we may ask. -ETIMEDOUT: it did not answer for 10 s.
+ *            -ECONNRESET: it closed the connection in the middle of a reply.
+ *            -EBADMSG: a reply that makes no sense. -EAGAIN: it has no memory
+ *            for the request now. After any of them the next call may be made;
+ *            it connects anew if need be.
  * Units:     bytes are IP bytes (no link header); *_ns are nanoseconds since
  *            the epoch as the capture stamped them; all in host byte order
  *            but for addresses, which are as on the wire.
@@ -147,7 +151,8 @@ const char *tctable_error(const struct tctable *t);
 int tctable_info(struct tctable *t, struct tctable_info *out);
 int tctable_count(struct tctable *t, uint64_t *hosts);
 
-/* Called once for each record. Not 0: stop, and the request returns that. */
+/* Called once for each record. Not 0: stop, and the request returns that. Must
+ * not use the conversation that it is called from. */
 typedef int tctable_host_fn(const struct tctable_host *host, void *arg);
 typedef int tctable_conn_fn(const struct tctable_conn *conn, void *arg);
 typedef int tctable_stats_fn(const struct tctable_stats *stats, void *arg);
@@ -155,8 +160,9 @@ typedef int tctable_stats_fn(const struct tctable_stats *stats, void *arg);
 /* All hosts, in no order, then the overflow and the forgotten record. */
 int tctable_hosts(struct tctable *t, tctable_host_fn *fn, void *arg);
 
-/* The same into an array of *n records; *n becomes how many there are. -ENOMEM
- * if they are more than fit: then nothing is written but *n, the number needed. */
+/* The same, the last two records with it, into an array of *n records; *n becomes
+ * how many there are. -ENOMEM if they are more than fit: then *n is the number
+ * needed, and the array was left alone. */
 int tctable_hosts_array(struct tctable *t, struct tctable_host *hosts, size_t *n);
 
 /* One host. -ENOENT: the daemon knows none of that address. */
@@ -177,7 +183,7 @@ int tctable_stats(struct tctable *t, tctable_stats_fn *fn, void *arg);
 /* "192.0.2.1", "2001:db8::1". 0, or -EINVAL. */
 int tctable_addr_parse(struct tctable_addr *out, const char *text);
 
-/* As RFC 5952 writes it; returns buf. */
+/* As RFC 5952 writes it; any family but 4 is taken for 6. Returns buf. */
 const char *tctable_addr_format(const struct tctable_addr *ip, char buf[TCTABLE_ADDR_TEXT]);
 
 #ifdef __cplusplus

@@ -52,6 +52,10 @@ static int run_host(const struct command_request *r)
 
 /* --- lists ------------------------------------------------------------------ */
 
+/* More records than any tcsniff could hold in memory are
+ * not collected, whoever it is that sends them. */
+#define LIST_RECORDS_MAX (1u << 27)
+
 /* Records of one size in an array that grows. */
 struct list {
 	char *at;
@@ -60,6 +64,8 @@ struct list {
 
 static int list_add(struct list *l, const void *record)
 {
+	if (l->n == LIST_RECORDS_MAX)
+		return -ENOMEM;
 	if (l->n == l->room) {
 		const size_t room = l->room ? 2 * l->room : 64;
 		char *at = reallocarray(l->at, room, l->record_bytes);
