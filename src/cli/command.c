@@ -52,8 +52,8 @@ static int run_host(const struct command_request *r)
 
 /* --- lists ------------------------------------------------------------------ */
 
-/* More records than any tcsniff could hold in memory are
- * not collected, whoever it is that sends them. */
+/* More records than a tcsniff could hold are not collected, whoever it is that
+ * sends them. */
 #define LIST_RECORDS_MAX (1u << 27)
 
 /* Records of one size in an array that grows. */
