@@ -535,6 +535,7 @@ struct flow *flow_table_start(struct flow_table *t, uint32_t place, const struct
 			      const uint32_t host[2], const uint32_t id[2])
 {
 	struct flow_cold *c = &t->cold[place];
+	uint64_t ts_ns = p->ts_ns;
 	struct flow f;
 	unsigned orig;
 
@@ -551,7 +552,11 @@ struct flow *flow_table_start(struct flow_table *t, uint32_t place, const struct
 	f.host[0] = host[0];
 	f.host[1] = host[1];
 	f.delta[0] = f.delta[1] = 0;
-	f.last_ns = p->ts_ns;
+	/* Stamped long ago, by another clock or in a file out of order: it comes
+	 * now, or the next packet of the flow would find it over. */
+	if (ts_ns + t->soonest_ns[f.state] <= t->now_floor_ns)
+		ts_ns = t->now_floor_ns;
+	f.last_ns = ts_ns;
 
 	seq_write_begin(&c->seq);
 	seq_set(&c->sum[0].packets, 0);
@@ -561,12 +566,12 @@ struct flow *flow_table_start(struct flow_table *t, uint32_t place, const struct
 	seq_set(&c->conn_id[0], id[0]);
 	seq_set(&c->conn_id[1], id[1]);
 	seq_set(&c->icmp_errors, 0);
-	seq_set(&c->born_ms, ms_of(p->ts_ns));
+	seq_set(&c->born_ms, ms_of(ts_ns));
 	seq_store_words(&t->hot[place], &f, sizeof(f) / 8);
 	seq_write_end(&c->seq);
 
 	count(t, &t->hot[place], p->side, p->ip_bytes);
-	wheel_add(&t->wheel, place, ask_tick(t, &t->hot[place], p->ts_ns / NS_PER_SEC));
+	wheel_add(&t->wheel, place, ask_tick(t, &t->hot[place], ts_ns / NS_PER_SEC));
 	counter_add(&t->stats.started, 1);
 	counter_add(&t->stats.live, 1);
 	return &t->hot[place];

@@ -11,7 +11,8 @@
  *            flow is over once its timeout has passed by its own last stamp
  *            and by either the clock's whole second or the stamp of a packet
  *            that would belong to it. So it makes no difference when the
- *            sweep gets to it.
+ *            sweep gets to it. A first packet whose flow would be over by
+ *            its stamp counts as coming at the clock's second.
  */
 #ifndef FLOW_FLOW_TABLE_H
 #define FLOW_FLOW_TABLE_H

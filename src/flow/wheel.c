@@ -3,8 +3,8 @@
  * wheel.c - timers for numbered things, one tick a slot.
  *
  * Invariant: a thing in slot s is asked about when the sweep passes a tick
- * that is s modulo the wheel's length, and never later than its tick. Adding
- * never hits the slot that is being swept, so a sweep ends.
+ * that is s modulo the wheel's length, and never later than its tick. What is
+ * due already hangs on the slot that was swept last, where every sweep begins.
  */
 #include "flow/wheel.h"
 
@@ -35,8 +35,8 @@ void wheel_add(struct wheel *w, uint32_t i, uint64_t tick)
 	struct wheel_link *l = link_of(w, i);
 	uint32_t s;
 
-	if (tick <= w->tick)
-		tick = w->tick + 1;
+	if (tick < w->tick)
+		tick = w->tick;
 	if (tick - w->tick >= WHEEL_SLOTS)
 		tick = w->tick + WHEEL_SLOTS - 1;
 	s = tick & SLOT_MASK;
@@ -63,11 +63,13 @@ uint32_t wheel_sweep(struct wheel *w, uint64_t now, uint32_t budget, wheel_due_f
 {
 	uint32_t asked = 0;
 
+	if (now < w->tick)
+		return 0;
 	/* After a leap of the clock one turn visits everything. */
-	if (now > w->tick && now - w->tick > WHEEL_SLOTS)
+	if (now - w->tick > WHEEL_SLOTS)
 		w->tick = now - WHEEL_SLOTS;
-	while (w->tick < now) {
-		const uint32_t s = (w->tick + 1) & SLOT_MASK;
+	for (;;) {
+		const uint32_t s = w->tick & SLOT_MASK;
 		uint32_t i;
 
 		while ((i = w->head[s]) != WHEEL_NONE) {
@@ -81,6 +83,8 @@ uint32_t wheel_sweep(struct wheel *w, uint64_t now, uint32_t budget, wheel_due_f
 			if (again)
 				wheel_add(w, i, again);
 		}
+		if (w->tick >= now)
+			break;
 		w->tick++;
 	}
 	return asked;

@@ -26,7 +26,7 @@ struct wheel_link {
 };
 
 struct wheel {
-	uint64_t tick; /* all slots up to this one have been swept */
+	uint64_t tick; /* slots up to this one have been swept */
 	char *links;   /* of thing 0 */
 	size_t stride; /* bytes from one thing's link to the next's */
 	uint32_t head[WHEEL_SLOTS];

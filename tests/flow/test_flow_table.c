@@ -137,6 +137,8 @@ static void model_start(struct model *m, unsigned k, const struct pkt *p, uint32
 	} else {
 		f->state = p->class == PKT_ICMP ? FLOW_ICMP_UNANSWERED : FLOW_OTHER_UNANSWERED;
 	}
+	if (is_over(m, f, 0)) /* stamped long ago: it comes now */
+		f->born_ns = f->last_ns = m->now_ns - m->now_ns % NS_PER_SEC;
 	model_count(f, p);
 	m->stats.started++;
 	m->stats.live++;
@@ -463,6 +465,9 @@ static uint64_t random_stamp(const struct model *m, struct random *r, unsigned k
 		return deadline_of(m, f) + random_below(r, 3) - 1;
 	if (random_below(r, 16) == 0)
 		return m->now_ns - random_below(r, 3000) * NS_PER_MSEC;
+	if (random_below(r, 16) == 0) /* long ago: about as long as a timeout, or longer */
+		return m->now_ns - (random_below(r, 2) ? 29000 : 90000) * NS_PER_MSEC -
+		       random_below(r, 2000) * NS_PER_MSEC;
 	return m->now_ns + random_pause(r);
 }
 

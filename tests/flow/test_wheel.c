@@ -239,16 +239,16 @@ static void leap_over_years_looks_at_each_thing_at_most_twice(void **state)
 	free(m);
 }
 
-static void clock_that_stands_or_goes_back_asks_nothing(void **state)
+static void clock_that_stands_asks_what_is_due_and_one_that_goes_back_nothing(void **state)
 {
 	struct model *m = model_new(0, 1000);
 
 	(void)state;
-	set(m, 0, 900); /* behind: due at the next tick */
-	assert_int_equal(sweep(m, 1000, 10), 0);
+	set(m, 0, 900); /* behind: due at once */
+	set(m, 1, 1001);
 	assert_int_equal(sweep(m, 999, 10), 0);
 	assert_int_equal(sweep(m, 0, 10), 0);
-	assert_int_equal(sweep(m, 1001, 10), 1);
+	assert_int_equal(sweep(m, 1000, 10), 1);
 	assert_false(m->things[0].is_set);
 	free(m);
 }
@@ -305,7 +305,7 @@ int main(void)
 		cmocka_unit_test(thing_within_a_turn_is_asked_at_its_tick_and_not_before),
 		cmocka_unit_test(thing_far_away_is_asked_once_a_turn),
 		cmocka_unit_test(leap_over_years_looks_at_each_thing_at_most_twice),
-		cmocka_unit_test(clock_that_stands_or_goes_back_asks_nothing),
+		cmocka_unit_test(clock_that_stands_asks_what_is_due_and_one_that_goes_back_nothing),
 		cmocka_unit_test(sweep_goes_on_where_its_budget_ended),
 		cmocka_unit_test(any_of_many_on_one_slot_can_be_taken_off),
 	};
