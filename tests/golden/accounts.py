@@ -35,8 +35,13 @@ def captures_missing():
 
 def capture_names(folder):
     """The captures that have an account beside them, sorted."""
-    accounts = set(os.listdir(os.path.join(folder, "expected")))
-    return sorted(n for n in os.listdir(folder) if n + ".json" in accounts)
+    told = set(os.listdir(os.path.join(folder, "expected")))
+    here = set(os.listdir(folder))
+    absent = sorted(n for n in told if n[:-len(".json")].endswith((".pcap", ".pcapng", ".gz"))
+                    and n[:-len(".json")] not in here)
+    if absent:
+        print("accounts whose captures are not there: %s" % ", ".join(absent))
+    return sorted(n for n in here if n + ".json" in told)
 
 
 class Run:

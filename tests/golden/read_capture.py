@@ -9,7 +9,6 @@ Written from the decode rules alone, with nothing of tcsniff's: pcap and pcapng,
 plain or gzip, to the ledger and the hosts in the form of `tcsniff --json`, less
 what needs connections. A file cut short counts to its last whole record.
 """
-import gzip
 import ipaddress
 import json
 import struct
@@ -67,15 +66,16 @@ def read_whole(path):
     if data[:2] != b"\x1f\x8b":
         return data, True
     out = b""
-    with gzip.open(path) as f:
+    while data:
+        member = zlib.decompressobj(wbits=31)
         try:
-            while True:
-                piece = f.read(1 << 16)
-                if not piece:
-                    return out, True
-                out += piece
-        except (EOFError, OSError, zlib.error):
+            out += member.decompress(data)
+        except zlib.error:
             return out, False
+        if not member.eof:
+            return out, False
+        data = member.unused_data.lstrip(b"\0")
+    return out, True
 
 
 def frames_of(path):
