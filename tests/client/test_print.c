@@ -489,6 +489,16 @@ static void json_table_is_as_promised(void **state)
 	catch_end(&c, expected);
 }
 
+static void json_ledger_alone_is_that_of_the_table(void **state)
+{
+	const struct tctable_ledger ledger = design_ledger();
+	struct catch c;
+
+	(void)state;
+	print_ledger_json(catch_begin(&c), &ledger);
+	catch_end(&c, "{\"ledger\": " DESIGN_LEDGER_JSON "}\n");
+}
+
 static void json_table_of_no_hosts_is_an_empty_list(void **state)
 {
 	const struct tctable_ledger ledger = design_ledger();
@@ -703,6 +713,7 @@ int main(void)
 		cmocka_unit_test(no_terminal_is_told_what_to_do),
 		cmocka_unit_test(json_strings_are_escaped),
 		cmocka_unit_test(json_table_is_as_promised),
+		cmocka_unit_test(json_ledger_alone_is_that_of_the_table),
 		cmocka_unit_test(json_table_of_no_hosts_is_an_empty_list),
 		cmocka_unit_test(text_table_shows_overflow_and_forgotten_if_they_counted),
 		cmocka_unit_test(json_host_count_and_proc_are_of_the_same_shape),
