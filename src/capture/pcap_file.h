@@ -12,7 +12,10 @@
  * Memory:    a plain regular file is mapped, and its frames stay valid until
  *            close; others (pipes, "-", compressed) are streamed through a
  *            bounded buffer, and frames are valid until the next recv.
- *            Nothing that a file says makes memory grow without bound.
+ *            Nothing that a file says makes memory grow without bound. Of a
+ *            frame at most SOURCE_CAP_MAX bytes are handed on.
+ * Time:      stamps before 1970 are 0, those after 2262 are 2^63 - 1; simple
+ *            packet blocks have none and get that of the packet before.
  */
 #ifndef CAPTURE_PCAP_FILE_H
 #define CAPTURE_PCAP_FILE_H
@@ -25,16 +28,18 @@
 
 struct pcap_file;
 
-/* Opens `path` ("-": standard input) and reads its first header. 0 and *out
- * set; or -errno (-EINVAL: not a capture file) with e naming the file, what
- * is wrong and the remedy. */
+/* Opens `path` ("-": standard input) and reads its first header, or leaves it
+ * to the first recv if it has not come after 50 ms. 0 and *out set; or -errno
+ * (-EINVAL: not a capture file) with e naming the file, what is wrong and the
+ * remedy. */
 int pcap_file_open(struct pcap_file **out, const char *path, struct err *e);
 void pcap_file_close(struct pcap_file *f); /* NULL is fine */
 
-/* Up to max frames; 0 at the end of the file. -EBADMSG, once all whole
- * records before it have been handed out: the file is cut or damaged there, e
- * names the file, the record's number (from 1), its byte offset and what is
- * wrong; -errno for reading errors. After an error: 0. */
+/* Up to max frames; 0 at the end of the file. -EAGAIN: none now, ask again (a
+ * pipe had nothing for 50 ms, or there was a lot without packets). -EBADMSG,
+ * once all whole records before it have been handed out: the file is cut or
+ * damaged there, e names the file, the record's number (from 1), its byte
+ * offset and what is wrong; -errno for reading errors. After an error: 0. */
 int pcap_file_recv(struct pcap_file *f, struct frame *frames, unsigned max, struct err *e);
 
 /* True if frames stay valid until close. */

@@ -19,6 +19,7 @@
 #include "capture/pcap_file.h"
 
 #define NAP_MAX_NS (50 * NS_PER_MSEC) /* between looks at whether to stop */
+#define LOOKS	   4
 
 struct replay {
 	struct replay_conf conf;
@@ -53,20 +54,14 @@ static int choose(struct replay *r, unsigned n, struct err *e)
 	unsigned kept = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		struct frame *f = &r->pending[i];
+		const int match = filter_match(r->filter, &r->pending[i], e);
 
-		if (r->filter) {
-			const int match = filter_match(r->filter, f, e);
-
-			if (match < 0)
-				return match;
-			if (!match)
-				continue;
-		}
-		if (f->caplen > SOURCE_CAP_MAX)
-			f->caplen = SOURCE_CAP_MAX;
+		if (match < 0)
+			return match;
+		if (!match)
+			continue;
 		if (kept != i)
-			r->pending[kept] = *f;
+			r->pending[kept] = r->pending[i];
 		kept++;
 	}
 	r->pending_n = kept;
@@ -89,22 +84,36 @@ static int next_file(struct replay *r)
 	return -ENODATA;
 }
 
+/* One look for frames: into pending, if there are any and some of them pass. */
 static int refill(struct replay *r, struct err *e)
 {
-	r->pos = r->pending_n = 0;
-	while (!r->pending_n) {
-		struct err why;
-		int n = pcap_file_recv(r->files[r->current], r->pending, SOURCE_BATCH, &why);
+	struct err why;
+	const int n = pcap_file_recv(r->files[r->current], r->pending, SOURCE_BATCH, &why);
 
-		if (n < 0) {
-			r->conf.damage(r->conf.arg, why.text);
-			continue; /* it will say 0 now */
-		}
-		n = n ? choose(r, (unsigned)n, e) : next_file(r);
-		if (n < 0)
-			return n;
+	r->pos = r->pending_n = 0;
+	if (n == -EAGAIN)
+		return 0;
+	if (n < 0) {
+		r->conf.damage(r->conf.arg, why.text);
+		return 0; /* next time it will be at its end */
 	}
+	if (n == 0)
+		return next_file(r);
+	if (r->filter)
+		return choose(r, (unsigned)n, e);
+	r->pending_n = (unsigned)n;
 	return 0;
+}
+
+/* Looks until there are frames; gives up after a while, so that the caller can
+ * be stopped while nothing passes or comes. */
+static int find_frames(struct replay *r, struct err *e)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; i < LOOKS && ret == 0 && r->pos == r->pending_n; i++)
+		ret = refill(r, e);
+	return ret;
 }
 
 /* With a speed: moves the clock; false if the next frame's time is yet to
@@ -133,10 +142,12 @@ static int replay_recv(void *ctx, const struct frame **frames, uint64_t *now_ns,
 	unsigned n = 0;
 	int ret;
 
+	ret = find_frames(r, e);
+	if (ret < 0)
+		return ret;
 	if (r->pos == r->pending_n) {
-		ret = refill(r, e);
-		if (ret < 0)
-			return ret;
+		*now_ns = r->now_ns;
+		return 0;
 	}
 	*frames = &r->pending[r->pos];
 	if (r->conf.speed > 0 && !is_time(r, r->pending[r->pos].ts_ns)) {
