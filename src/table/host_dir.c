@@ -5,7 +5,9 @@
  * Chained hashing over an array of entries; links are indices. Readers follow
  * them without a lock, so an entry is filled before it is linked (release),
  * and keeps its link after it has been unlinked: a reader that stands on it
- * still gets to the end of the chain.
+ * still gets to the end of the chain. No worker stands on it any more when it
+ * is given back; another reader may, and be led into another chain. `released`
+ * tells it, and it looks again.
  *
  * What makes it hard is a host that is forgotten just when a worker starts a
  * connection of it. `conns` settles that: forgetting swaps 0 for GONE, and
@@ -43,6 +45,7 @@ struct host_dir {
 	uint32_t hosts_max;
 	uint64_t hash_mask;
 	uint8_t secret[192];
+	uint64_t released;    /* entries ever given back */
 	pthread_mutex_t lock; /* for everything below, and for links */
 	uint32_t free_head;
 	uint32_t end;
@@ -65,8 +68,8 @@ static uint32_t find(const struct host_dir *d, const uint32_t *head, const struc
 	while (i != HOST_NONE) {
 		const struct entry *e = &d->entries[i];
 
-		if (load_relaxed(&e->ip.w[0]) == a->w[0] && load_relaxed(&e->ip.w[1]) == a->w[1] &&
-		    load_relaxed(&e->family) == family)
+		if (load_acquire(&e->ip.w[0]) == a->w[0] && load_acquire(&e->ip.w[1]) == a->w[1] &&
+		    load_acquire(&e->family) == family)
 			return i;
 		i = load_acquire(&e->next);
 	}
@@ -75,7 +78,15 @@ static uint32_t find(const struct host_dir *d, const uint32_t *head, const struc
 
 uint32_t host_dir_lookup(const struct host_dir *d, const struct addr *a, uint8_t family)
 {
-	return find(d, head_of(d, a, family), a, family);
+	const uint32_t *head = head_of(d, a, family);
+	uint64_t released;
+	uint32_t i;
+
+	do {
+		released = load_acquire(&d->released);
+		i = find(d, head, a, family);
+	} while (released != load_relaxed(&d->released));
+	return i;
 }
 
 /* Under the lock. */
@@ -100,7 +111,7 @@ static uint32_t add(struct host_dir *d, uint32_t *head, const struct addr *a, ui
 	seq_write_end(&e->seq);
 	/* Not a store: somebody who lost against GONE may still take his 1 off. */
 	__atomic_fetch_and(&e->conns, ~GONE, __ATOMIC_RELEASE);
-	store_relaxed(&e->next, *head);
+	store_release(&e->next, *head);
 	store_release(head, i);
 	if (i == d->end)
 		store_release(&d->end, i + 1);
@@ -173,7 +184,9 @@ bool host_dir_remove(struct host_dir *d, uint32_t i)
 void host_dir_release(struct host_dir *d, uint32_t i)
 {
 	pthread_mutex_lock(&d->lock);
-	store_relaxed(&d->entries[i].next, d->free_head);
+	/* Before anything of the entry moves: who sees that sees this. */
+	store_relaxed(&d->released, d->released + 1);
+	store_release(&d->entries[i].next, d->free_head);
 	d->free_head = i;
 	store_relaxed(&d->count, d->count - 1);
 	pthread_mutex_unlock(&d->lock);
