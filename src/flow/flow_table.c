@@ -103,17 +103,8 @@ static inline uint32_t second_bucket(const struct flow_table *t, uint64_t hash)
 	return b + 1 == t->buckets_n ? 0 : b + 1;
 }
 
-/* The top bit of each 16-bit lane of `tags` that equals tag. Lanes above a
- * true one may be marked falsely; whoever asks compares the keys. */
-static inline uint64_t match_lanes(uint64_t tags, uint16_t tag)
-{
-	const uint64_t x = tags ^ LANES * tag;
-
-	return (x - LANES) & ~x & LANE_TOPS;
-}
-
-/* The entries of b that may have the tag, as a bit mask. */
 #ifdef __SSE2__
+/* The entries of b that may have the tag, as a bit mask. */
 static inline uint32_t match_tag(const struct bucket *b, uint16_t tag)
 {
 	const __m128i tags = _mm_load_si128((const __m128i *)(const void *)b->tags);
@@ -124,6 +115,16 @@ static inline uint32_t match_tag(const struct bucket *b, uint16_t tag)
 	       (uint32_t)(b->tags_last >> 16 == tag) << 9;
 }
 #else
+/* The top bit of each 16-bit lane of `tags` that equals tag. Lanes above a
+ * true one may be marked falsely; whoever asks compares the keys. */
+static inline uint64_t match_lanes(uint64_t tags, uint16_t tag)
+{
+	const uint64_t x = tags ^ LANES * tag;
+
+	return (x - LANES) & ~x & LANE_TOPS;
+}
+
+/* The entries of b that may have the tag, as a bit mask. */
 static inline uint32_t match_tag(const struct bucket *b, uint16_t tag)
 {
 	/* One bit a lane, gathered by a multiplication. */
