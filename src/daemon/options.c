@@ -266,9 +266,11 @@ static int parse_one(struct options *o, int opt, char **argv, struct err *e)
 	case ':':
 		return err_set(e, -EINVAL, "%s wants a value", argv[optind - 1]);
 	default:
-		if (optopt && optopt < 256)
+		/* A long one that takes no value comes with the letter of its short form. */
+		if (optopt && optopt < 256 && strncmp(argv[optind - 1], "--", 2) != 0)
 			return err_set(e, -EINVAL, "unknown option -%c", optopt);
-		return err_set(e, -EINVAL, "unknown or incomplete option %.64s", argv[optind - 1]);
+		return err_set(e, -EINVAL, "unknown option, or one that takes no value: %.64s",
+			       argv[optind - 1]);
 	}
 }
 

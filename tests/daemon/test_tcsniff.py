@@ -142,7 +142,7 @@ class Tcsniff(unittest.TestCase):
     def test_files_are_read_in_order(self):
         a = self.path("a.pcap", pcap(conversation(10, 1000)))
         b = self.path("b.pcap", pcap(conversation(5, 2000)))
-        done = self.run_it("--json", "-r", a, "--read", b)
+        done = self.run_it("--json", "-r", a, "--read", b, "--host-timeout", "0")
         books = json.loads(done.stdout)
         self.assertEqual(books["ledger"]["received"], 15)
         host = books["hosts"][0]
