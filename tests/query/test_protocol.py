@@ -17,7 +17,7 @@ import client as c
 
 SERVER = sys.argv.pop(1)
 HOSTS = 1000
-CONNS = 10000  # more than one pass can sort
+CONNS = 10000
 NOW_NS = 1700000000000000000
 
 
