@@ -32,6 +32,7 @@ PPP_TO_ETHERTYPE = {0x0021: ETHERTYPE_IPV4, 0x0057: ETHERTYPE_IPV6,
 LINK_NULL, LINK_ETHERNET, LINK_PPP, LINK_PPP_HDLC = 0, 1, 9, 50
 LINK_RAW = (12, 14, 101)
 LINK_C_HDLC, LINK_LOOP, LINK_SLL, LINK_IPV4, LINK_IPV6, LINK_SLL2 = 104, 108, 113, 228, 229, 276
+C_HDLC_FIRST = (b"\x0f", b"\x8f")  # link type 50 is PPP, or Cisco's framing (RFC 1547)
 AF_INET, AF_INET6 = 2, (10, 24, 28, 30)
 
 EXTENSIONS = (0, 43, 44, 51, 60)
@@ -220,10 +221,12 @@ def link_header(link, data):
         return family_ethertype(min(little, big)), 4
     if link == LINK_LOOP:
         return family_ethertype(int.from_bytes(need(data, 0, 4), "big")), 4
-    if link in (LINK_PPP, LINK_PPP_HDLC):
-        return ppp_protocol(data, 2 if data[:2] in (b"\xff\x03", b"\x0f\x00") else 0)
-    if link == LINK_C_HDLC:
+    if link == LINK_C_HDLC or link in (LINK_PPP, LINK_PPP_HDLC) and data[:1] in C_HDLC_FIRST:
         return be16(need(data, 0, 4), 2), 4
+    if link in (LINK_PPP, LINK_PPP_HDLC):
+        if data[:1] == b"\xff" and need(data, 0, 2)[1] != 3:  # RFC 1662: address, control
+            raise NotIp
+        return ppp_protocol(data, 2 if data[:1] == b"\xff" else 0)
     if link == LINK_SLL:
         return be16(need(data, 0, 16), 14), 16
     if link == LINK_SLL2:
@@ -251,7 +254,8 @@ def find_ip(frame):
                 raise NotIp
             return version, at
         elif kind == PPPOE_SESSION:
-            need(data, at, 6)
+            if need(data, at, 6)[1]:  # RFC 2516: 0 is data of a session
+                raise NotIp
             kind, at = ppp_protocol(data, at + 6)
         else:
             raise NotIp
@@ -306,7 +310,8 @@ def ipv6(ip, wire):
     if total < 40 or total > wire:
         raise Malformed
     p = Packet()
-    p.bytes, p.src, p.dst, p.cls = total, ip[8:24], ip[24:40], ipv6_class(ip)
+    p.bytes, p.src, p.dst = total, ip[8:24], ip[24:40]
+    p.cls = ipv6_class(ip[:total])  # what stands behind is padding
     return p
 
 
