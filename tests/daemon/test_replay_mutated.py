@@ -6,8 +6,9 @@ test_replay_mutated.py - tcsniff and read_capture.py on frames that were damaged
 usage: test_replay_mutated.py TCSNIFF [SEED [ROUNDS]]
 
 Takes frames of all captures that are there, of every link type, damages headers by
-chance and cuts some, writes them as pcap files, and compares the two readers' accounts.
-Where they differ, the first frame by which they do is told.
+chance and cuts some, writes them as pcap files, and compares the two readers' accounts,
+and those of one worker and of four. Where they differ, the first frame by which they do
+is told.
 """
 import collections
 import os
@@ -77,11 +78,14 @@ def differences(tcsniff, path):
     faults = []
     for inner_all in (False, True):
         want, _ = read_capture.read([path], inner_all)
-        run = accounts.Run(tcsniff, [path], *(["--inner", "all"] if inner_all else []))
+        options = ["--inner", "all"] if inner_all else []
+        run = accounts.Run(tcsniff, [path], *options)
         if run.account is None or run.status:
             return ["exit status %d: %s" % (run.status, run.said)]
         faults += accounts.identity_faults(run.account)
         faults += accounts.account_faults(want, run.account)
+        if accounts.Run(tcsniff, [path], "--fanout", "4", *options).text != run.text:
+            faults.append("4 workers print otherwise than one")
     return faults
 
 
