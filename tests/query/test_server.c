@@ -35,6 +35,10 @@
 #define STALL_NS    (300 * NS_PER_MSEC)
 #define HOSTS_THERE (HOSTS / 2 + 1) /* the even ones, and BUSY */
 #define FLAPPING    12
+#define FEW	    4
+#define FEW_CONNS   9000
+#define MANY_SLOTS  100000 /* for each worker */
+#define MANY_CONNS  270000
 #define WAIT_MS	    30000 /* for what must come; sanitizers are slow */
 
 struct fixture {
@@ -322,26 +326,61 @@ static void connections_come_by_ascending_id_from_all_workers(void **state)
 	close(fd);
 }
 
+/* Another table, with more connections of BUSY than one pass can sort, and some
+ * of FEW. */
+static void fill_beyond_one_pass(struct fixture *f)
+{
+	fake_table_free(f->table);
+	f->conf.table = f->table = fake_table_new(BUSY + 1, MANY_SLOTS);
+	fake_table_put_host(f->table, BUSY, true);
+	fake_table_put_host(f->table, FEW, false);
+	for (uint32_t i = 0; i < MANY_CONNS; i++)
+		fake_table_put_conn(f->table, i / MANY_SLOTS, i % MANY_SLOTS, BUSY,
+				    MANY_CONNS - 1 - i);
+	for (uint32_t i = 0; i < FEW_CONNS; i++)
+		fake_table_put_conn(f->table, FAKE_WORKERS - 1, MANY_SLOTS - 1 - i, FEW, i);
+}
+
 static void more_connections_than_a_pass_can_sort_come_in_order_too(void **state)
 {
-	const uint32_t slots = 90000; /* for each worker: above QUERY_REFS_MAX in all */
 	struct fixture *f = *state;
-	struct table *small = f->table;
 	struct ids ids = {.ascend = true, .agree = true};
 	struct wire_reply r;
 	int fd;
 
-	f->conf.table = f->table = fake_table_new(BUSY + 1, slots);
-	fake_table_free(small);
-	fake_table_put_host(f->table, BUSY, true);
-	for (uint64_t i = 0; i < (uint64_t)FAKE_WORKERS * slots; i++)
-		fake_table_put_conn(f->table, (unsigned)(i / slots), (uint32_t)(i % slots), BUSY,
-				    (uint64_t)FAKE_WORKERS * slots - 1 - i);
+	fill_beyond_one_pass(f);
 	start(f);
 	fd = plug(f->path);
 	ask(fd, WIRE_CONNS, BUSY, 0);
 	assert_int_equal(get_answer(fd, WIRE_CONNS, &r, see_conn, &ids), WIRE_OK);
-	assert_true(ids.n == (uint64_t)FAKE_WORKERS * slots && ids.ascend && ids.agree);
+	assert_true(ids.n == MANY_CONNS && ids.ascend && ids.agree);
+	close(fd);
+}
+
+/* Eight large dumps take all memory there is for sorting; a ninth goes on with
+ * the little that each may have. */
+static void a_dump_with_little_memory_makes_more_passes(void **state)
+{
+	struct fixture *f = *state;
+	struct ids ids = {.ascend = true, .agree = true};
+	struct wire_reply r;
+	int mute[8], fd;
+
+	fill_beyond_one_pass(f);
+	start(f);
+	for (unsigned i = 0; i < 8; i++) {
+		struct pollfd begun = {.events = POLLIN};
+
+		begun.fd = mute[i] = plug(f->path);
+		ask(mute[i], WIRE_CONNS, BUSY, 0);
+		assert_int_equal(poll(&begun, 1, WAIT_MS), 1);
+	}
+	fd = plug(f->path);
+	ask(fd, WIRE_CONNS, FEW, 0);
+	assert_int_equal(get_answer(fd, WIRE_CONNS, &r, see_conn, &ids), WIRE_OK);
+	assert_true(ids.n == FEW_CONNS && ids.ascend && ids.agree);
+	for (unsigned i = 0; i < 8; i++)
+		close(mute[i]);
 	close(fd);
 }
 
@@ -703,6 +742,7 @@ int main(void)
 		SERVER_TEST(random_bytes_end_in_an_error_and_the_server_lives),
 		SERVER_TEST(connections_come_by_ascending_id_from_all_workers),
 		SERVER_TEST(more_connections_than_a_pass_can_sort_come_in_order_too),
+		SERVER_TEST(a_dump_with_little_memory_makes_more_passes),
 		SERVER_TEST(what_stays_is_in_every_dump_while_the_rest_changes),
 		SERVER_TEST(a_client_that_never_reads_delays_nobody),
 		SERVER_TEST(the_65th_client_takes_the_place_of_the_longest_idle),
