@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -549,6 +550,30 @@ static void who_stalls_is_dropped_and_who_is_idle_is_not(void **state)
 	close(idle);
 }
 
+static void without_descriptors_a_client_waits_until_there_are_some(void **state)
+{
+	struct fixture *f = *state;
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	struct rlimit before, low;
+	struct pollfd answer = {.events = POLLIN};
+	int fd;
+
+	start(f);
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s", f->path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	low = before;
+	low.rlim_cur = (rlim_t)fd + 1;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	ask(fd, WIRE_COUNT, 0, 0);
+	answer.fd = fd;
+	assert_int_equal(poll(&answer, 1, 250), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	count_is(fd, HOSTS_THERE);
+	close(fd);
+}
+
 static void stopping_ends_all_connections_and_removes_the_socket(void **state)
 {
 	struct fixture *f = *state;
@@ -747,6 +772,7 @@ int main(void)
 		SERVER_TEST(a_client_that_never_reads_delays_nobody),
 		SERVER_TEST(the_65th_client_takes_the_place_of_the_longest_idle),
 		SERVER_TEST(who_stalls_is_dropped_and_who_is_idle_is_not),
+		SERVER_TEST(without_descriptors_a_client_waits_until_there_are_some),
 		SERVER_TEST(stopping_ends_all_connections_and_removes_the_socket),
 		SERVER_TEST(the_socket_has_its_mode_whatever_the_umask),
 		SERVER_TEST(the_group_is_set_or_named_in_the_error),
