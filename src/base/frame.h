@@ -27,6 +27,8 @@ struct frame {
 	uint16_t link;	    /* LINKTYPE_*, as in capture files (base/link.h) */
 	uint16_t vlan_tci;  /* the tag that the NIC took off, host order ... */
 	uint16_t vlan_tpid; /* ... and its TPID, host order; 0: there was none */
+	uint16_t gso_size;  /* payload bytes of each segment, of which this frame ... */
+	uint8_t gso_proto;  /* ... is several of this IP protocol merged; 0: it is not */
 	uint8_t way;	    /* enum frame_way */
 };
 

@@ -358,28 +358,29 @@ static void set_tcp_state(struct flow_table *t, struct flow *f, enum flow_state 
 		t->opened(t->arg, f);
 }
 
-/* Moves what has gathered in delta, and this packet, to the cold sums. */
-static void spill_delta(struct flow_table *t, struct flow *f, unsigned side, uint32_t bytes)
+/* Moves what has gathered in delta, and what is new, to the cold sums. */
+static void spill_delta(struct flow_table *t, struct flow *f, unsigned side, uint32_t packets,
+			uint32_t bytes)
 {
 	struct flow_cold *c = &t->cold[f - t->hot];
 	const uint32_t d = f->delta[side];
 
 	seq_write_begin(&c->seq);
-	seq_add(&c->sum[side].packets, (d >> FLOW_DELTA_BYTES_BITS) + 1);
+	seq_add(&c->sum[side].packets, (uint64_t)(d >> FLOW_DELTA_BYTES_BITS) + packets);
 	seq_add(&c->sum[side].bytes, (uint64_t)(d & FLOW_DELTA_BYTES) + bytes);
 	seq_set(&f->delta[side], 0);
 	seq_write_end(&c->seq);
 }
 
-static inline void count(struct flow_table *t, struct flow *f, unsigned side, uint32_t bytes)
+static inline void count(struct flow_table *t, struct flow *f, const struct pkt *p)
 {
-	const uint32_t d = f->delta[side];
+	const uint32_t d = f->delta[p->side];
 
-	if (bytes > FLOW_DELTA_BYTES - (d & FLOW_DELTA_BYTES) ||
-	    d >> FLOW_DELTA_BYTES_BITS == FLOW_DELTA_PACKETS)
-		spill_delta(t, f, side, bytes);
+	if (p->ip_bytes > FLOW_DELTA_BYTES - (d & FLOW_DELTA_BYTES) ||
+	    p->packets > FLOW_DELTA_PACKETS - (d >> FLOW_DELTA_BYTES_BITS))
+		spill_delta(t, f, p->side, p->packets, p->ip_bytes);
 	else
-		store_relaxed(&f->delta[side], d + FLOW_DELTA_PACKET + bytes);
+		store_relaxed(&f->delta[p->side], d + p->packets * FLOW_DELTA_PACKET + p->ip_bytes);
 }
 
 /* What this packet does to the flags and the state of its flow. */
@@ -434,7 +435,7 @@ struct flow *flow_table_touch(struct flow_table *t, const struct pkt *p)
 		end_now(t, i, p->ts_ns, &t->stats.replaced);
 		return NULL;
 	}
-	count(t, f, p->side, p->ip_bytes);
+	count(t, f, p);
 	advance(t, f, p);
 	if (p->ts_ns > f->last_ns)
 		store_relaxed(&f->last_ns, p->ts_ns);
@@ -449,7 +450,7 @@ struct flow *flow_table_count_error(struct flow_table *t, const struct pkt *p)
 	if (i == FLOW_NO_PLACE || is_over(t, &t->hot[i], p->ts_ns))
 		return NULL;
 	f = &t->hot[i];
-	count(t, f, p->side, p->ip_bytes);
+	count(t, f, p);
 	counter_add(&t->cold[i].icmp_errors, 1);
 	return f;
 }
@@ -571,7 +572,7 @@ struct flow *flow_table_start(struct flow_table *t, uint32_t place, const struct
 	seq_store_words(&t->hot[place], &f, sizeof(f) / 8);
 	seq_write_end(&c->seq);
 
-	count(t, &t->hot[place], p->side, p->ip_bytes);
+	count(t, &t->hot[place], p);
 	wheel_add(&t->wheel, place, ask_tick(t, &t->hot[place], ts_ns / NS_PER_SEC));
 	counter_add(&t->stats.started, 1);
 	counter_add(&t->stats.live, 1);

@@ -47,7 +47,7 @@ static inline bool fast_decode(const struct frame *f, struct pkt *p)
 	uint16_t type;
 	uint8_t proto;
 
-	if (f->link != LINK_ETHERNET ||
+	if (f->link != LINK_ETHERNET || f->gso_proto ||
 	    f->caplen < FAST_ETHERNET_BYTES + FAST_IPV4_BYTES + FAST_TCP_BYTES)
 		return false;
 	type = load_be16(h + 12);
@@ -84,6 +84,7 @@ static inline bool fast_decode(const struct frame *f, struct pkt *p)
 		return false;
 	p->ts_ns = f->ts_ns;
 	p->ip_bytes = length;
+	p->packets = 1;
 	p->verdict = PKT_OK;
 	p->class = proto == PROTO_TCP ? PKT_TCP : PKT_UDP;
 	p->kind = PKT_KIND_FLOW;

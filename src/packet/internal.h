@@ -19,6 +19,8 @@ struct walk {
 	uint16_t type;	   /* for WALK_ETHERTYPE */
 	uint8_t verdict;   /* for WALK_END */
 	uint8_t ip_family; /* for WALK_IP: what the layer below said; 0: nothing */
+	const uint8_t *ip; /* where the IP header is ... */
+	struct bytes l4;   /* ... and what is behind it and its extensions; empty: nothing */
 };
 
 enum walk_next {
@@ -70,6 +72,9 @@ enum walk_next ppp_walk(struct walk *w);
 enum walk_next ppp_link_walk(struct walk *w);
 enum walk_next chdlc_walk(struct walk *w);
 
+/* segments.c: a frame that is several packets, once the walk is over */
+void segments_count(struct pkt *p, const struct walk *w, const struct frame *f);
+
 /* ipv4.c, ipv6.c: the last steps; they fill p. */
 enum walk_next ipv4_walk(struct walk *w, struct pkt *p);
 enum walk_next ipv6_walk(struct walk *w, struct pkt *p);
@@ -101,6 +106,16 @@ uint8_t key_fill(struct pkt_key *k, const struct addr *src, const struct addr *d
 /* After the addresses are known: transport, key, kind, class. */
 void packet_finish(struct pkt *p, const struct addr *src, const struct addr *dst, struct bytes *b,
 		   uint8_t family, uint8_t proto);
+/* The same at the end of a walk: the IP header is at ip, `rest` behind it. */
+static inline void walk_finish(struct walk *w, struct pkt *p, const struct addr *src,
+			       const struct addr *dst, const uint8_t *ip, struct bytes rest,
+			       uint8_t family, uint8_t proto)
+{
+	w->ip = ip;
+	w->l4 = rest;
+	packet_finish(p, src, dst, &rest, family, proto);
+}
+
 /* The same for a packet whose transport header is not in it. */
 void packet_finish_without(struct pkt *p, const struct addr *src, const struct addr *dst,
 			   enum pkt_kind kind, uint8_t family, uint8_t proto);

@@ -49,7 +49,7 @@ enum walk_next ipv4_walk(struct walk *w, struct pkt *p)
 	else if (!bytes_take(&rest, header))
 		packet_finish_without(p, &src, &dst, PKT_KIND_FLOW, ADDR_V4, h[9]);
 	else
-		packet_finish(p, &src, &dst, &rest, ADDR_V4, h[9]);
+		walk_finish(w, p, &src, &dst, h, rest, ADDR_V4, h[9]);
 	return walk_end(w, PKT_OK);
 }
 

@@ -71,7 +71,7 @@ enum walk_next ipv6_walk(struct walk *w, struct pkt *p)
 	else if (is_extension(proto))
 		packet_finish_without(p, &src, &dst, PKT_KIND_FLOW, ADDR_V6, proto);
 	else
-		packet_finish(p, &src, &dst, &rest, ADDR_V6, proto);
+		walk_finish(w, p, &src, &dst, h, rest, ADDR_V6, proto);
 	return walk_end(w, PKT_OK);
 }
 

@@ -59,6 +59,9 @@ enum pkt_verdict pkt_decode(const struct frame *f, struct pkt *p)
 		}
 	}
 	p->verdict = w.verdict;
+	p->packets = 1;
+	if (f->gso_proto && w.verdict == PKT_OK)
+		segments_count(p, &w, f);
 	return (enum pkt_verdict)w.verdict;
 }
 

@@ -90,7 +90,8 @@ struct pkt {
 	uint64_t ts_ns;
 	uint64_t hash;	   /* of key; filled by whoever owns the secret */
 	uint32_t guess;	   /* for whoever keeps flows: where its flow may be */
-	uint32_t ip_bytes; /* see DESIGN: IP length, no link header */
+	uint32_t ip_bytes; /* IP length, no link header; of all its packets */
+	uint32_t packets;  /* 1, or the segments that were merged into the frame */
 	uint8_t verdict;   /* enum pkt_verdict; the rest holds if PKT_OK */
 	uint8_t class;	   /* enum pkt_class */
 	uint8_t kind;	   /* enum pkt_kind */

@@ -138,7 +138,7 @@ static void count_unknown(struct account *a, const struct pkt *p, uint32_t host[
 
 	hosts_of(a, p, host);
 	if (host[0] == HOST_NONE && host[1] == HOST_NONE) {
-		l->transit++;
+		l->transit += p->packets;
 		return;
 	}
 	if (p->kind == PKT_KIND_FLOW)
@@ -147,9 +147,9 @@ static void count_unknown(struct account *a, const struct pkt *p, uint32_t host[
 		 flow_table_count_error(a->flows, p))
 		reason = LEDGER_UNTRACKED;
 	if (reason == LEDGER_UNTRACKED)
-		l->tracked++;
+		l->tracked += p->packets;
 	else
-		l->untracked[reason]++;
+		l->untracked[reason] += p->packets;
 }
 
 /* Finds or starts the flow of a packet, and the rows of its hosts. */
@@ -161,7 +161,7 @@ static inline void find_ends(struct account *a, const struct pkt *p, struct acco
 	const uint32_t *host = f ? f->host : unknown;
 
 	if (f)
-		l->tracked++;
+		l->tracked += p->packets;
 	else
 		count_unknown(a, p, unknown, l);
 	e->src = row_of(a, host[p->side]);
@@ -179,9 +179,9 @@ static inline void count_hosts(const struct account *a, const struct pkt *p,
 
 	shard_row_tx(e->src, p);
 	shard_row_rx(e->dst, p);
-	l->counted += counted;
+	l->counted += counted * p->packets;
 	l->counted_bytes += counted * p->ip_bytes;
-	l->internal += internal;
+	l->internal += internal * p->packets;
 	l->internal_bytes += internal * p->ip_bytes;
 }
 
@@ -193,10 +193,13 @@ void account_batch(struct account *a, const struct frame *frames, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		const enum pkt_verdict v = pkt_decode(&frames[i], &a->pkts[good]);
 
+		if (v == PKT_OK) {
+			l.received += a->pkts[good].packets - 1;
+			l.verdict[PKT_OK] += a->pkts[good++].packets;
+			continue;
+		}
 		l.verdict[v]++;
-		if (v == PKT_OK)
-			good++;
-		else if (v == PKT_NOT_IP_LINK)
+		if (v == PKT_NOT_IP_LINK)
 			store_relaxed(&a->unknown_link, (uint32_t)frames[i].link + 1);
 	}
 	flow_table_hash(a->flows, a->pkts, good);

@@ -44,7 +44,7 @@ static inline void shard_row_tx(struct shard_row *r, const struct pkt *p)
 	struct shard_class *c = &r->cls[p->class];
 
 	seq_write_begin(&r->seq);
-	seq_add(&c->tx_packets, 1);
+	seq_add(&c->tx_packets, p->packets);
 	seq_add(&c->tx_bytes, p->ip_bytes);
 	shard_max(&r->last_ns, p->ts_ns);
 	seq_write_end(&r->seq);
@@ -55,7 +55,7 @@ static inline void shard_row_rx(struct shard_row *r, const struct pkt *p)
 	struct shard_class *c = &r->cls[p->class];
 
 	seq_write_begin(&r->seq);
-	seq_add(&c->rx_packets, 1);
+	seq_add(&c->rx_packets, p->packets);
 	seq_add(&c->rx_bytes, p->ip_bytes);
 	shard_max(&r->last_ns, p->ts_ns);
 	seq_write_end(&r->seq);

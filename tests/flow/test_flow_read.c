@@ -81,6 +81,7 @@ static void send(struct bench *b, uint16_t port, unsigned side, uint8_t flags, u
 		.key = {.port = {port, 443}, .proto = PROTO_TCP, .family = ADDR_V4},
 		.ts_ns = ts_ns,
 		.ip_bytes = bytes_of_side(port, side),
+		.packets = 1,
 		.class = PKT_TCP,
 		.side = (uint8_t)side,
 		.tcp_flags = flags,

@@ -88,7 +88,7 @@ static bool is_syn(const struct pkt *p)
 
 static void model_count(struct model_flow *f, const struct pkt *p)
 {
-	f->sent[p->side].packets++;
+	f->sent[p->side].packets += p->packets;
 	f->sent[p->side].bytes += p->ip_bytes;
 }
 
@@ -488,6 +488,7 @@ static void random_packet(struct model *m, struct random *r)
 	p.tcp_flags = p.class == PKT_TCP ? random_flags(r) : 0;
 	p.is_reply = p.class == PKT_ICMP && random_below(r, 2);
 	p.ip_bytes = random_bytes(r);
+	p.packets = random_below(r, 8) ? 1 : random_below(r, 3000) + 1; /* merged on the way */
 	p.ts_ns = random_stamp(m, r, k);
 	if (random_below(r, 4))
 		move_clock(m, p.ts_ns);
@@ -608,6 +609,7 @@ static struct pkt packet_of(const struct model *m, unsigned k, unsigned side, ui
 		.key = m->keys[k],
 		.ts_ns = ts_ns,
 		.ip_bytes = 100,
+		.packets = 1,
 		.kind = PKT_KIND_FLOW,
 		.class = PKT_TCP,
 		.side = (uint8_t)side,

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * fanout_bpf.c - pkt_fanout() as a program for the kernel.
+ *
+ * The program walks what pkt_decode() walks as far as addresses need: tags,
+ * labels, PPPoE, IP, the header that an ICMP error quotes. Classic BPF has no
+ * loops, so each level is written out. Offsets count from the network header
+ * (SKF_NET_OFF), where frames that arrive and frames that leave agree. A load
+ * beyond the frame ends the program with 0.
+ *
+ * X is the offset of the header at hand, and M_AT keeps it while X is needed
+ * for a sum.
+ */
+#include "packet/fanout_bpf.h"
+
+#include <stdint.h>
+
+#include "packet/pkt.h"
+
+#define GOLDEN 0x9e3779b1 /* as in fanout.c */
+
+enum memory { M_AT, M_SUM, M_OWN, M_TYPE };
+
+enum label {
+	TAGS_DONE,
+	MPLS,
+	LABELS_DONE,
+	PPPOE,
+	IPV4,
+	IPV4_ERROR,
+	IPV4_SUM,
+	IPV6,
+	EXTENSIONS_DONE,
+	IPV6_ERROR,
+	IPV6_OWN,
+	IPV6_SUM,
+	NOTHING,
+	LABELS, /* and from here on those of levels */
+	LABELS_MAX = LABELS + 64
+};
+
+struct program {
+	struct sock_filter *out;
+	unsigned n;
+	unsigned at[LABELS_MAX];	 /* where a label stands */
+	unsigned wanted[FANOUT_BPF_MAX]; /* 1 + the label that a jump goes to */
+	unsigned labels;
+};
+
+static void emit(struct program *p, unsigned code, uint32_t k)
+{
+	p->wanted[p->n] = 0;
+	p->out[p->n++] = (struct sock_filter){(uint16_t)code, 0, 0, k};
+}
+
+static void place(struct program *p, unsigned label)
+{
+	p->at[label] = p->n;
+}
+
+static unsigned new_label(struct program *p)
+{
+	return p->labels++;
+}
+
+static void jump(struct program *p, unsigned label)
+{
+	emit(p, BPF_JMP | BPF_JA, 0);
+	p->wanted[p->n - 1] = 1 + label;
+}
+
+/* Goes to label if A is k. As two steps, for only a plain jump goes far. */
+static void jump_equal(struct program *p, uint32_t k, unsigned label)
+{
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, k);
+	p->out[p->n - 1].jf = 1;
+	jump(p, label);
+}
+
+/* Goes to label if A has one of the bits. */
+static void jump_set(struct program *p, uint32_t bits, unsigned label)
+{
+	emit(p, BPF_JMP | BPF_JSET | BPF_K, bits);
+	p->out[p->n - 1].jf = 1;
+	jump(p, label);
+}
+
+/* A = what stands k bytes behind X. */
+static void load(struct program *p, unsigned size, uint32_t k)
+{
+	emit(p, BPF_LD | size | BPF_IND, (uint32_t)SKF_NET_OFF + k);
+}
+
+static void keep(struct program *p, enum memory m)
+{
+	emit(p, BPF_ST, m);
+}
+
+/* X += A */
+static void step_a(struct program *p)
+{
+	emit(p, BPF_ALU | BPF_ADD | BPF_X, 0);
+	emit(p, BPF_MISC | BPF_TAX, 0);
+}
+
+/* X += n, A kept */
+static void step(struct program *p, uint32_t n)
+{
+	keep(p, M_TYPE);
+	emit(p, BPF_MISC | BPF_TXA, 0);
+	emit(p, BPF_ALU | BPF_ADD | BPF_K, n);
+	emit(p, BPF_MISC | BPF_TAX, 0);
+	emit(p, BPF_LD | BPF_MEM, M_TYPE);
+}
+
+/* Ends with the hash of `words` words that stand k bytes behind X. */
+static void sum_and_return(struct program *p, uint32_t k, unsigned words)
+{
+	emit(p, BPF_STX, M_AT);
+	load(p, BPF_W, k);
+	keep(p, M_SUM);
+	for (unsigned i = 1; i < words; i++) {
+		emit(p, BPF_LDX | BPF_MEM, M_AT);
+		load(p, BPF_W, k + 4 * i);
+		emit(p, BPF_LDX | BPF_MEM, M_SUM);
+		emit(p, BPF_ALU | BPF_ADD | BPF_X, 0);
+		keep(p, M_SUM);
+	}
+	emit(p, BPF_ALU | BPF_MUL | BPF_K, GOLDEN);
+	emit(p, BPF_ALU | BPF_RSH | BPF_K, 16);
+	emit(p, BPF_RET | BPF_A, 0);
+}
+
+/* A is the type of what stands at X; the same behind the tags. */
+static void tags(struct program *p)
+{
+	static const uint16_t types[] = {0x8100, 0x88a8, 0x9100, 0x9200, 0x9300};
+
+	for (unsigned level = 0; level < FANOUT_BPF_TAGS; level++) {
+		const unsigned is_tag = new_label(p);
+
+		for (unsigned i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+			jump_equal(p, types[i], is_tag);
+		jump(p, TAGS_DONE);
+		place(p, is_tag);
+		load(p, BPF_H, 2);
+		step(p, 4);
+	}
+	place(p, TAGS_DONE);
+	jump_equal(p, 0x0800, IPV4);
+	jump_equal(p, 0x86dd, IPV6);
+	jump_equal(p, 0x8847, MPLS);
+	jump_equal(p, 0x8848, MPLS);
+	jump_equal(p, 0x8864, PPPOE);
+	jump(p, NOTHING);
+}
+
+static void labels(struct program *p)
+{
+	place(p, MPLS);
+	for (unsigned level = 0; level < FANOUT_BPF_LABELS; level++) {
+		load(p, BPF_W, 0);
+		step(p, 4);
+		jump_set(p, 0x100, LABELS_DONE); /* the bottom of the stack */
+	}
+	jump(p, NOTHING);
+	place(p, LABELS_DONE);
+	load(p, BPF_B, 0);
+	emit(p, BPF_ALU | BPF_RSH | BPF_K, 4);
+	jump_equal(p, 4, IPV4);
+	jump_equal(p, 6, IPV6);
+	jump(p, NOTHING);
+}
+
+static void pppoe(struct program *p)
+{
+	place(p, PPPOE);
+	load(p, BPF_H, 6); /* behind the header: PPP's protocol */
+	step(p, 8);
+	jump_equal(p, 0x0021, IPV4);
+	jump_equal(p, 0x0057, IPV6);
+	jump(p, NOTHING);
+}
+
+static void ipv4(struct program *p)
+{
+	static const uint8_t errors[] = {3, 4, 5, 11, 12};
+
+	place(p, IPV4);
+	load(p, BPF_B, 9);
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, PROTO_ICMP);
+	p->out[p->n - 1].jt = 1;
+	jump(p, IPV4_SUM);
+	load(p, BPF_H, 6);
+	jump_set(p, 0x1fff, IPV4_SUM); /* a later fragment */
+	emit(p, BPF_STX, M_OWN);
+	load(p, BPF_B, 0);
+	emit(p, BPF_ALU | BPF_AND | BPF_K, 0x0f);
+	emit(p, BPF_ALU | BPF_LSH | BPF_K, 2);
+	step_a(p);
+	load(p, BPF_B, 0);
+	for (unsigned i = 0; i < sizeof(errors); i++)
+		jump_equal(p, errors[i], IPV4_ERROR);
+	emit(p, BPF_LDX | BPF_MEM, M_OWN);
+	jump(p, IPV4_SUM);
+	place(p, IPV4_ERROR);
+	step(p, 8);
+	load(p, BPF_B, 0);
+	emit(p, BPF_ALU | BPF_RSH | BPF_K, 4);
+	jump_equal(p, 4, IPV4_SUM); /* of the quoted header */
+	emit(p, BPF_LDX | BPF_MEM, M_OWN);
+	place(p, IPV4_SUM);
+	sum_and_return(p, 12, 2);
+}
+
+/* A is a header's number, X where it stands: steps over it if it is one of
+ * the extensions. */
+static void extensions(struct program *p)
+{
+	for (unsigned level = 0; level < FANOUT_BPF_EXTENSIONS; level++) {
+		const unsigned eights = new_label(p), fragment = new_label(p);
+		const unsigned fours = new_label(p), next = new_label(p);
+
+		jump_equal(p, PROTO_HOPOPTS, eights);
+		jump_equal(p, PROTO_ROUTING, eights);
+		jump_equal(p, PROTO_DSTOPTS, eights);
+		jump_equal(p, PROTO_FRAGMENT, fragment);
+		jump_equal(p, PROTO_AH, fours);
+		jump(p, EXTENSIONS_DONE);
+
+		place(p, fragment);
+		load(p, BPF_H, 2);
+		jump_set(p, 0xfff8, IPV6_OWN); /* a later one */
+		load(p, BPF_B, 0);
+		step(p, 8);
+		jump(p, next);
+
+		place(p, eights);
+		load(p, BPF_B, 0);
+		keep(p, M_SUM);
+		load(p, BPF_B, 1);
+		emit(p, BPF_ALU | BPF_ADD | BPF_K, 1);
+		emit(p, BPF_ALU | BPF_LSH | BPF_K, 3);
+		step_a(p);
+		emit(p, BPF_LD | BPF_MEM, M_SUM);
+		jump(p, next);
+
+		place(p, fours);
+		load(p, BPF_B, 0);
+		keep(p, M_SUM);
+		load(p, BPF_B, 1);
+		emit(p, BPF_ALU | BPF_ADD | BPF_K, 2);
+		emit(p, BPF_ALU | BPF_LSH | BPF_K, 2);
+		step_a(p);
+		emit(p, BPF_LD | BPF_MEM, M_SUM);
+		place(p, next);
+	}
+	place(p, EXTENSIONS_DONE);
+}
+
+static void ipv6(struct program *p)
+{
+	place(p, IPV6);
+	emit(p, BPF_STX, M_OWN);
+	load(p, BPF_B, 6);
+	step(p, 40);
+	extensions(p);
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, PROTO_ICMPV6);
+	p->out[p->n - 1].jt = 1;
+	jump(p, IPV6_OWN);
+	load(p, BPF_B, 0);
+	for (uint32_t type = 1; type <= 4; type++)
+		jump_equal(p, type, IPV6_ERROR);
+	jump(p, IPV6_OWN);
+	place(p, IPV6_ERROR);
+	step(p, 8);
+	load(p, BPF_B, 0);
+	emit(p, BPF_ALU | BPF_RSH | BPF_K, 4);
+	jump_equal(p, 6, IPV6_SUM); /* of the quoted header */
+	place(p, IPV6_OWN);
+	emit(p, BPF_LDX | BPF_MEM, M_OWN);
+	place(p, IPV6_SUM);
+	sum_and_return(p, 8, 8);
+}
+
+static void resolve(struct program *p)
+{
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->wanted[i])
+			p->out[i].k = p->at[p->wanted[i] - 1] - i - 1;
+}
+
+unsigned pkt_fanout_program(struct sock_filter out[FANOUT_BPF_MAX])
+{
+	struct program p = {.out = out, .labels = LABELS};
+
+	emit(&p, BPF_LDX | BPF_IMM, 0);
+	emit(&p, BPF_LD | BPF_H | BPF_ABS, (uint32_t)SKF_AD_OFF + SKF_AD_PROTOCOL);
+	tags(&p);
+	labels(&p);
+	pppoe(&p);
+	ipv4(&p);
+	ipv6(&p);
+	place(&p, NOTHING);
+	emit(&p, BPF_RET | BPF_K, 0);
+	resolve(&p);
+	return p.n;
+}
