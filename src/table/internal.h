@@ -7,6 +7,8 @@
 
 #include "table/table.h"
 
+#define TABLE_GONE_MAX 1024
+
 struct table {
 	unsigned workers;
 	uint64_t host_timeout_ns;
@@ -16,6 +18,8 @@ struct table {
 	struct account **accounts;
 	struct shard_row forgotten; /* written under quiescence, by one thread */
 	uint64_t hosts_forgotten;
+	uint32_t gone[TABLE_GONE_MAX]; /* out of the directory, not given back yet */
+	uint32_t gone_n;
 };
 
 /* The sum of all workers' rows of one index. */

@@ -174,11 +174,12 @@ static void row_clear(struct shard_row *r)
 	seq_write_end(&r->seq);
 }
 
-static void forget(struct table *t, uint32_t index, const struct shard_row *merged)
+static void give_back(struct table *t, uint32_t index)
 {
-	struct shard_row sum = t->forgotten;
+	struct shard_row sum = t->forgotten, merged;
 
-	row_add(&sum, merged);
+	table_row_merge(t, index, &merged);
+	row_add(&sum, &merged);
 	seq_write_begin(&t->forgotten.seq);
 	seq_store_words(&t->forgotten.conns, &sum.conns, (sizeof(sum) - 8) / 8);
 	seq_write_end(&t->forgotten.seq);
@@ -188,7 +189,7 @@ static void forget(struct table *t, uint32_t index, const struct shard_row *merg
 	counter_add(&t->hosts_forgotten, 1);
 }
 
-uint64_t table_forget_hosts(struct table *t, uint64_t now_ns)
+uint64_t table_forget_begin(struct table *t, uint64_t now_ns)
 {
 	const uint64_t floor_ns = now_ns - now_ns % NS_PER_SEC;
 	uint64_t next_ns;
@@ -206,10 +207,39 @@ uint64_t table_forget_hosts(struct table *t, uint64_t now_ns)
 			continue;
 		table_row_merge(t, i, &merged);
 		due_ns = max64(merged.last_ns, merged.conn_ended_ns) + t->host_timeout_ns;
-		if (due_ns > floor_ns)
+		if (due_ns > floor_ns) {
 			next_ns = due_ns < next_ns ? due_ns : next_ns;
-		else if (host_dir_remove(t->hosts, i))
-			forget(t, i, &merged);
+			continue;
+		}
+		if (t->gone_n == TABLE_GONE_MAX)
+			return now_ns;
+		if (host_dir_remove(t->hosts, i))
+			t->gone[t->gone_n++] = i;
 	}
 	return next_ns;
+}
+
+void table_forget_finish(struct table *t)
+{
+	while (t->gone_n)
+		give_back(t, t->gone[--t->gone_n]);
+}
+
+uint64_t table_forget_hosts(struct table *t, uint64_t now_ns)
+{
+	uint64_t next_ns;
+	bool all;
+
+	do {
+		next_ns = table_forget_begin(t, now_ns);
+		all = t->gone_n < TABLE_GONE_MAX;
+		table_forget_finish(t);
+	} while (!all);
+	return next_ns;
+}
+
+void table_note_losses(struct table *t, unsigned worker, uint64_t drops, uint64_t freezes)
+{
+	store_relaxed(&t->accounts[worker]->kernel_drops, drops);
+	store_relaxed(&t->accounts[worker]->ring_freezes, freezes);
 }

@@ -38,4 +38,14 @@ struct account *table_account(struct table *t, unsigned worker);
  * another to forget: calling before that is of no use. UINT64_MAX: never. */
 uint64_t table_forget_hosts(struct table *t, uint64_t now_ns);
 
+/* The same in two steps, while workers go on. After begin no lookup finds the
+ * hosts, but a worker may still count on one in the batch that it is in. Once
+ * every worker has left that batch, finish gives them back. At most some at a
+ * time: if begin returns now_ns, more are due. Both by the same thread. */
+uint64_t table_forget_begin(struct table *t, uint64_t now_ns);
+void table_forget_finish(struct table *t);
+
+/* What a worker's ring has lost since the start. Any one thread. */
+void table_note_losses(struct table *t, unsigned worker, uint64_t drops, uint64_t freezes);
+
 #endif

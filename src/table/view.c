@@ -179,6 +179,8 @@ static void ledger_view(struct view_ledger *out, const struct account *a)
 		else if (v != PKT_OK)
 			out->not_ip += l.verdict[v];
 	}
+	out->kernel_drops = load_relaxed(&a->kernel_drops);
+	out->ring_freezes = load_relaxed(&a->ring_freezes);
 }
 
 void table_worker_view(const struct table *t, unsigned worker, struct view_worker *out)
