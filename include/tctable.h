@@ -89,11 +89,16 @@ struct tctable_conn {
 	struct tctable_end orig, reply;
 };
 
+#define TCTABLE_INFO_LIVE     1u /* of a network interface, not of files */
+#define TCTABLE_INFO_SEGMENTS 2u /* merged packets are counted as they were on the wire */
+#define TCTABLE_INFO_NIC      4u /* --direction nic */
+
 struct tctable_info {
 	uint32_t version;
 	uint32_t hz; /* ticks a second of every *_ns: 1000000000 */
 	uint32_t host_size, conn_size, stats_size, info_size; /* records on the wire, bytes */
 	uint32_t workers;
+	uint32_t flags;		  /* TCTABLE_INFO_* */
 	uint64_t start_ns;	  /* when the daemon started (wall clock) */
 	uint64_t now_ns;	  /* the stream's clock: its latest stamp */
 	uint64_t host_timeout_ns; /* 0: never */
@@ -110,12 +115,20 @@ struct tctable_ledger {
 	uint64_t kernel_drops, ring_freezes;
 };
 
-#define TCTABLE_VERDICTS     32
-#define TCTABLE_VERDICT_NAME 24
+#define TCTABLE_VERDICTS   32
+#define TCTABLE_COUNTERS   64
+#define TCTABLE_NAME_BYTES 24
 
+/* Why frames were not_ip or malformed. */
 struct tctable_verdict {
-	char name[TCTABLE_VERDICT_NAME]; /* "bad_length" */
+	char name[TCTABLE_NAME_BYTES]; /* "malformed_version" */
 	uint64_t frames;
+};
+
+/* One of the many figures that only some look at: docs/protocol.md lists them. */
+struct tctable_named {
+	char name[TCTABLE_NAME_BYTES]; /* "ring_blocks" */
+	uint64_t value;
 };
 
 /* One worker's figures, or the sum of all. */
@@ -129,9 +142,10 @@ struct tctable_stats {
 	/* In the sum alone; 0 in a worker's: */
 	uint64_t hosts, hosts_max, hosts_forgotten;
 	uint64_t directory_bytes;
-	/* Why frames were not_ip or malformed, by reason. */
-	uint32_t verdicts;
+	uint32_t verdicts; /* by reason */
 	struct tctable_verdict verdict[TCTABLE_VERDICTS];
+	uint32_t counters;
+	struct tctable_named counter[TCTABLE_COUNTERS];
 };
 
 /* ---- a conversation ---- */

@@ -138,6 +138,10 @@ void print_info_json(FILE *out, const struct tctable_info *info)
 	put_key(out, ", ", "source");
 	put_string(out, info->source);
 	put_number(out, ", ", "workers", info->workers);
+	fprintf(out, ", \"live\": %s, \"segments\": %s, \"direction\": \"%s\"",
+		info->flags & TCTABLE_INFO_LIVE ? "true" : "false",
+		info->flags & TCTABLE_INFO_SEGMENTS ? "true" : "false",
+		info->flags & TCTABLE_INFO_NIC ? "nic" : "inner");
 	fputs("}\n", out);
 }
 
@@ -278,6 +282,7 @@ void print_conns_json_end(struct print_json *j)
 static void put_stats(FILE *out, const char *before, const struct tctable_stats *s)
 {
 	const uint32_t verdicts = s->verdicts < TCTABLE_VERDICTS ? s->verdicts : TCTABLE_VERDICTS;
+	const uint32_t counters = s->counters < TCTABLE_COUNTERS ? s->counters : TCTABLE_COUNTERS;
 
 	put_key(out, before, "ledger");
 	put_ledger(out, &s->ledger);
@@ -296,6 +301,14 @@ static void put_stats(FILE *out, const char *before, const struct tctable_stats 
 			fputs(", ", out);
 		put_string(out, s->verdict[i].name);
 		fprintf(out, ": %" PRIu64, s->verdict[i].frames);
+	}
+	put_key(out, "}, ", "counters");
+	fputc('{', out);
+	for (uint32_t i = 0; i < counters; i++) {
+		if (i)
+			fputs(", ", out);
+		put_string(out, s->counter[i].name);
+		fprintf(out, ": %" PRIu64, s->counter[i].value);
 	}
 	fputc('}', out);
 }

@@ -79,6 +79,10 @@ void print_info(FILE *out, const struct tctable_info *info)
 	fputs("source=", out);
 	put_text(out, info->source);
 	fprintf(out, "\nworkers=%" PRIu32 "\n", info->workers);
+	fprintf(out, "live=%s\nsegments=%s\ndirection=%s\n",
+		info->flags & TCTABLE_INFO_LIVE ? "yes" : "no",
+		info->flags & TCTABLE_INFO_SEGMENTS ? "on" : "off",
+		info->flags & TCTABLE_INFO_NIC ? "nic" : "inner");
 }
 
 void print_count(FILE *out, uint64_t hosts)
@@ -226,6 +230,24 @@ void print_ledger(FILE *out, const struct tctable_ledger *l)
 		l->kernel_drops, l->ring_freezes);
 }
 
+/* Those that are not 0, on one line. */
+static void put_counters(FILE *out, const struct tctable_stats *s)
+{
+	const uint32_t n = s->counters < TCTABLE_COUNTERS ? s->counters : TCTABLE_COUNTERS;
+	bool is_first = true;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (s->counter[i].value == 0)
+			continue;
+		fputs(is_first ? "counters: " : ", ", out);
+		put_text(out, s->counter[i].name);
+		fprintf(out, " %" PRIu64, s->counter[i].value);
+		is_first = false;
+	}
+	if (!is_first)
+		fputc('\n', out);
+}
+
 void print_stats(FILE *out, const struct tctable_stats *s)
 {
 	const bool is_total = s->worker == UINT32_MAX;
@@ -252,6 +274,7 @@ void print_stats(FILE *out, const struct tctable_stats *s)
 		", replaced %" PRIu64 ", early_drops %" PRIu64 "\n",
 		s->flows_live, s->flows_capacity, s->flows_started, s->flows_expired,
 		s->flows_replaced, s->flows_early_drops);
+	put_counters(out, s);
 	if (is_total)
 		fprintf(out, "hosts: %" PRIu64 " of %" PRIu64 ", forgotten %" PRIu64 "\n", s->hosts,
 			s->hosts_max, s->hosts_forgotten);

@@ -119,6 +119,21 @@ static void fill_flows(struct tctable_stats *out, const struct view_flows *v)
 	out->arena_bytes = v->arena_bytes;
 }
 
+static void add(struct tctable_stats *out, const char *name, uint64_t value)
+{
+	struct tctable_named *to = &out->counter[out->counters++];
+
+	assert(out->counters <= TCTABLE_COUNTERS);
+	snprintf(to->name, sizeof(to->name), "%s", name);
+	to->value = value;
+}
+
+static void fill_ring(struct tctable_stats *out, const struct view_ring *v)
+{
+	add(out, "ring_blocks", v->blocks);
+	add(out, "ring_blocks_high", v->blocks_high);
+}
+
 void record_stats(struct tctable_stats *out, const struct view_worker *v, unsigned worker)
 {
 	memset(out, 0, sizeof(*out));
@@ -126,6 +141,7 @@ void record_stats(struct tctable_stats *out, const struct view_worker *v, unsign
 	fill_ledger(&out->ledger, &v->ledger);
 	fill_verdicts(out, &v->ledger);
 	fill_flows(out, &v->flows);
+	fill_ring(out, &v->ring);
 }
 
 void record_totals(struct tctable_stats *out, const struct view_totals *v)
@@ -135,6 +151,8 @@ void record_totals(struct tctable_stats *out, const struct view_totals *v)
 	fill_ledger(&out->ledger, &v->ledger);
 	fill_verdicts(out, &v->ledger);
 	fill_flows(out, &v->flows);
+	fill_ring(out, &v->ring);
+	add(out, "nic_drops", v->nic_drops);
 	out->hosts = v->hosts;
 	out->hosts_max = v->hosts_max;
 	out->hosts_forgotten = v->hosts_forgotten;

@@ -40,6 +40,7 @@ struct query_server {
 	uint64_t deaf_until_ns; /* 0: listening */
 	int epoll_fd, stop_fd;
 	bool is_stopping;
+	bool is_running; /* the thread */
 	pthread_t thread;
 };
 
@@ -267,6 +268,7 @@ static void context_init(struct answer_context *ctx, const struct query_server_c
 		 conf->software ? conf->software : "tcsniff " TCSNIFF_VERSION);
 	snprintf(ctx->info.source, sizeof(ctx->info.source), "%s",
 		 conf->source ? conf->source : "");
+	ctx->info.flags = conf->flags;
 }
 
 static int open_fds(struct query_server *s, struct err *e)
@@ -296,6 +298,7 @@ static int start_thread(struct query_server *s, struct err *e)
 	if (ret)
 		return err_set(e, -ret, "cannot start the query thread: %s", strerror(ret));
 	pthread_setname_np(s->thread, "query");
+	s->is_running = true;
 	return 0;
 }
 
@@ -311,8 +314,8 @@ static void close_all(struct query_server *s)
 	free(s);
 }
 
-int query_server_start(struct query_server **out, const struct query_server_conf *conf,
-		       struct err *e)
+int query_server_open(struct query_server **out, const struct query_server_conf *conf,
+		      struct err *e)
 {
 	struct query_server *s = calloc(1, sizeof(*s));
 	int ret;
@@ -325,8 +328,28 @@ int query_server_start(struct query_server **out, const struct query_server_conf
 	ret = socket_listen(&s->socket, conf, e);
 	if (ret == 0)
 		ret = open_fds(s, e);
-	if (ret == 0)
-		ret = start_thread(s, e);
+	if (ret < 0) {
+		close_all(s);
+		return ret;
+	}
+	*out = s;
+	return 0;
+}
+
+int query_server_run(struct query_server *s, struct err *e)
+{
+	return start_thread(s, e);
+}
+
+int query_server_start(struct query_server **out, const struct query_server_conf *conf,
+		       struct err *e)
+{
+	struct query_server *s;
+	int ret = query_server_open(&s, conf, e);
+
+	if (ret < 0)
+		return ret;
+	ret = query_server_run(s, e);
 	if (ret < 0) {
 		close_all(s);
 		return ret;
@@ -341,8 +364,10 @@ void query_server_stop(struct query_server *s)
 
 	if (!s)
 		return;
-	while (write(s->stop_fd, &one, sizeof(one)) < 0 && errno == EINTR)
-		;
-	pthread_join(s->thread, NULL);
+	if (s->is_running) {
+		while (write(s->stop_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+			;
+		pthread_join(s->thread, NULL);
+	}
 	close_all(s);
 }

@@ -2,8 +2,8 @@
 /*
  * server.h - the thread that answers tctable on a Unix socket.
  *
- * Threading: start and stop by one thread. The server has a thread of its
- *            own ("query"), which reads the table through table/view.h and
+ * Threading: open, run and stop by one thread. The server has a thread of its
+ *            own ("query") from run to stop, which reads the table through table/view.h and
  *            never makes a worker wait. All signals are blocked in it.
  * Memory:    at most QUERY_CLIENTS clients, each with one chunk of an answer
  *            and what it asked last; the dumps of connections share a pool of
@@ -15,6 +15,7 @@
 #ifndef QUERY_SERVER_H
 #define QUERY_SERVER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -30,17 +31,28 @@ struct query_server_conf {
 	const struct table *table; /* borrows until stop */
 	const char *path;	   /* of the socket; copies */
 	mode_t mode;		   /* of the socket's file: 0660 */
-	const char *group;	   /* that it belongs to; NULL: the process's */
-	const char *source;	   /* interface or file, for the info reply; copies */
-	const char *software;	   /* NULL: "tcsniff" and its version; copies */
-	uint64_t start_ns;	   /* when the daemon started */
-	uint64_t stall_ns;	   /* 0: QUERY_STALL_DEFAULT */
+	const char *group;	   /* that it belongs to; NULL: see owned */
+	bool owned;		   /* it, and a directory made for it, belong to uid and gid; */
+	uid_t uid;		   /* else to the process's */
+	gid_t gid;
+	const char *source;   /* interface or file, for the info reply; copies */
+	const char *software; /* NULL: "tcsniff" and its version; copies */
+	uint32_t flags;	      /* TCTABLE_INFO_* */
+	uint64_t start_ns;    /* when the daemon started */
+	uint64_t stall_ns;    /* 0: QUERY_STALL_DEFAULT */
 };
 
-/* Answers from now on. 0 and *out set; -EADDRINUSE: another daemon is already
+/* Listens: who asks will wait. 0 and *out set; -EADDRINUSE: another daemon is already
  * running there; -EEXIST: what is at the path is no socket, and was left
  * alone; or another -errno; always with e filled. A socket file that nobody
  * answers on is replaced; a missing directory is made (0755). */
+int query_server_open(struct query_server **out, const struct query_server_conf *conf,
+		      struct err *e);
+
+/* Answers from now on: once, after open. 0, or -errno with e filled. */
+int query_server_run(struct query_server *s, struct err *e);
+
+/* Both; or neither. */
 int query_server_start(struct query_server **out, const struct query_server_conf *conf,
 		       struct err *e);
 

@@ -59,7 +59,7 @@ static void directory_of(char out[PATH_MAX], const char *path)
 }
 
 /* Opens the directory, which is made if it is missing. */
-static int open_directory(const char *path, struct err *e)
+static int open_directory(const char *path, const struct query_server_conf *conf, struct err *e)
 {
 	char name[PATH_MAX];
 	int fd;
@@ -76,6 +76,12 @@ static int open_directory(const char *path, struct err *e)
 	if (fd < 0)
 		return err_sys(e, "cannot open the socket's directory %s", name);
 	fchmod(fd, DIRECTORY_MODE); /* whatever the umask: others are to get in */
+	if (conf->owned && fchown(fd, conf->uid, conf->gid) < 0) {
+		const int ret = err_sys(e, "cannot give away the socket's directory %s", name);
+
+		close(fd);
+		return ret;
+	}
 	return fd;
 }
 
@@ -160,17 +166,18 @@ static int group_id(gid_t *out, const char *name, struct err *e)
 /* Nobody but the owner may connect until the group and the mode are right. */
 static int open_up(const struct query_server_conf *conf, struct err *e)
 {
-	gid_t group = (gid_t)-1;
+	const uid_t user = conf->owned ? conf->uid : (uid_t)-1;
+	gid_t group = conf->owned ? conf->gid : (gid_t)-1;
 	int ret;
 
 	if (conf->group) {
 		ret = group_id(&group, conf->group, e);
 		if (ret < 0)
 			return ret;
-		if (chown(conf->path, (uid_t)-1, group) < 0)
-			return err_sys(e, "cannot give %s to the group '%s'", conf->path,
-				       conf->group);
 	}
+	if ((conf->owned || conf->group) && chown(conf->path, user, group) < 0)
+		return err_sys(e, "cannot give %s to user %d and group %d", conf->path, (int)user,
+			       (int)group);
 	if (chmod(conf->path, conf->mode) < 0)
 		return err_sys(e, "cannot set the mode of %s to %03o", conf->path,
 			       (unsigned)conf->mode);
@@ -220,7 +227,7 @@ int socket_listen(struct query_socket *out, const struct query_server_conf *conf
 	ret = fill_address(&at, conf->path, e);
 	if (ret < 0)
 		return ret;
-	directory = open_directory(conf->path, e);
+	directory = open_directory(conf->path, conf, e);
 	if (directory < 0)
 		return directory;
 	lock_directory(directory);

@@ -18,6 +18,7 @@ struct table {
 	struct account **accounts;
 	struct shard_row forgotten; /* written under quiescence, by one thread */
 	uint64_t hosts_forgotten;
+	uint64_t nic_drops;
 	uint32_t gone[TABLE_GONE_MAX]; /* out of the directory, not given back yet */
 	uint32_t gone_n;
 };

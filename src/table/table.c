@@ -243,3 +243,14 @@ void table_note_losses(struct table *t, unsigned worker, uint64_t drops, uint64_
 	store_relaxed(&t->accounts[worker]->kernel_drops, drops);
 	store_relaxed(&t->accounts[worker]->ring_freezes, freezes);
 }
+
+void table_note_ring(struct table *t, unsigned worker, uint32_t blocks, uint32_t blocks_high)
+{
+	store_relaxed(&t->accounts[worker]->ring_blocks, blocks);
+	store_relaxed(&t->accounts[worker]->ring_blocks_high, blocks_high);
+}
+
+void table_note_nic(struct table *t, uint64_t drops)
+{
+	store_relaxed(&t->nic_drops, drops);
+}

@@ -47,5 +47,9 @@ void table_forget_finish(struct table *t);
 
 /* What a worker's ring has lost since the start. Any one thread. */
 void table_note_losses(struct table *t, unsigned worker, uint64_t drops, uint64_t freezes);
+/* How many blocks its ring has, and the most that ever waited; what the NICs
+ * have dropped. As above. */
+void table_note_ring(struct table *t, unsigned worker, uint32_t blocks, uint32_t blocks_high);
+void table_note_nic(struct table *t, uint64_t drops);
 
 #endif

@@ -198,6 +198,8 @@ void table_worker_view(const struct table *t, unsigned worker, struct view_worke
 	out->flows.replaced = s.replaced;
 	out->flows.early_drops = s.early_drops;
 	out->flows.arena_bytes = arena_bytes(a->arena);
+	out->ring.blocks = load_relaxed(&a->ring_blocks);
+	out->ring.blocks_high = load_relaxed(&a->ring_blocks_high);
 }
 
 /* Both views are nothing but 64-bit sums. */
@@ -221,8 +223,12 @@ void table_totals_view(const struct table *t, struct view_totals *out)
 		table_worker_view(t, i, &w);
 		add_words(&out->ledger, &w.ledger, sizeof(w.ledger));
 		add_words(&out->flows, &w.flows, sizeof(w.flows));
+		out->ring.blocks += w.ring.blocks;
+		if (w.ring.blocks_high > out->ring.blocks_high)
+			out->ring.blocks_high = w.ring.blocks_high;
 		out->now_ns = now_ns > out->now_ns ? now_ns : out->now_ns;
 	}
+	out->nic_drops = load_relaxed(&t->nic_drops);
 	out->hosts = host_dir_count(t->hosts);
 	out->hosts_max = host_dir_max(t->hosts);
 	out->hosts_forgotten = load_relaxed(&t->hosts_forgotten);

@@ -93,14 +93,23 @@ struct view_flows {
 	uint64_t arena_bytes; /* this worker's memory (jemalloc arena, mapped) */
 };
 
+/* Of a ring; nothing of a file. */
+struct view_ring {
+	uint64_t blocks;
+	uint64_t blocks_high; /* the most that ever waited at once; in the sum, of any worker */
+};
+
 struct view_worker {
 	struct view_ledger ledger;
 	struct view_flows flows;
+	struct view_ring ring;
 };
 
 struct view_totals {
 	struct view_ledger ledger; /* summed over the workers */
 	struct view_flows flows;
+	struct view_ring ring;
+	uint64_t nic_drops;	  /* by the NICs, since the start */
 	uint64_t hosts;		  /* now */
 	uint64_t hosts_max;	  /* --max-hosts */
 	uint64_t hosts_forgotten; /* ever */

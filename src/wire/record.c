@@ -48,6 +48,8 @@ void wire_info_encode(uint8_t out[WIRE_INFO_BYTES], const struct tctable_info *i
 	put_u64(&w, info->host_timeout_ns);
 	put_text(&w, info->software, sizeof(info->software));
 	put_text(&w, info->source, sizeof(info->source));
+	put_u32(&w, info->flags);
+	put_zeros(&w, 4);
 	assert(w.p == w.end);
 }
 
@@ -88,6 +90,8 @@ int wire_info_decode(struct bytes *b, struct tctable_info *out)
 	got.host_timeout_ns = get_u64(&r);
 	get_text(&r, got.software, sizeof(got.software));
 	get_text(&r, got.source, sizeof(got.source));
+	got.flags = get_u32(&r);
+	get_zeros(&r, 4);
 	*b = r;
 	*out = got;
 	return 0;
@@ -272,9 +276,19 @@ static void get_ledger(struct bytes *b, struct tctable_ledger *l)
 	l->ring_freezes = get_u64(b);
 }
 
+#define NAMED_BYTES (TCTABLE_NAME_BYTES + 8)
+#define COUNTERS_AT (224 + TCTABLE_VERDICTS * NAMED_BYTES)
+
+static void put_named(struct put *w, const char *name, uint64_t value)
+{
+	put_text(w, name, TCTABLE_NAME_BYTES);
+	put_u64(w, value);
+}
+
 void wire_stats_encode(uint8_t out[WIRE_STATS_BYTES], const struct tctable_stats *s)
 {
 	const uint32_t verdicts = s->verdicts < TCTABLE_VERDICTS ? s->verdicts : TCTABLE_VERDICTS;
+	const uint32_t counters = s->counters < TCTABLE_COUNTERS ? s->counters : TCTABLE_COUNTERS;
 	struct put w = {out, out + WIRE_STATS_BYTES};
 
 	put_u32(&w, s->worker);
@@ -291,10 +305,13 @@ void wire_stats_encode(uint8_t out[WIRE_STATS_BYTES], const struct tctable_stats
 	put_u64(&w, s->hosts_max);
 	put_u64(&w, s->hosts_forgotten);
 	put_u64(&w, s->directory_bytes);
-	for (uint32_t i = 0; i < verdicts; i++) {
-		put_text(&w, s->verdict[i].name, TCTABLE_VERDICT_NAME);
-		put_u64(&w, s->verdict[i].frames);
-	}
+	for (uint32_t i = 0; i < verdicts; i++)
+		put_named(&w, s->verdict[i].name, s->verdict[i].frames);
+	put_zeros(&w, (size_t)(TCTABLE_VERDICTS - verdicts) * NAMED_BYTES);
+	put_u32(&w, counters);
+	put_zeros(&w, 4);
+	for (uint32_t i = 0; i < counters; i++)
+		put_named(&w, s->counter[i].name, s->counter[i].value);
 	put_zeros(&w, (size_t)(w.end - w.p));
 }
 
@@ -304,7 +321,8 @@ int wire_stats_decode(struct bytes *b, struct tctable_stats *out)
 
 	if (take_record(b, &r, WIRE_STATS_BYTES) < 0)
 		return -EBADMSG;
-	if (load_le32(r.p + 4) > TCTABLE_VERDICTS)
+	if (load_le32(r.p + 4) > TCTABLE_VERDICTS ||
+	    load_le32(r.p + COUNTERS_AT) > TCTABLE_COUNTERS)
 		return refuse(b, WIRE_STATS_BYTES);
 	memset(out, 0, sizeof(*out));
 	out->worker = get_u32(&r);
@@ -322,8 +340,15 @@ int wire_stats_decode(struct bytes *b, struct tctable_stats *out)
 	out->hosts_forgotten = get_u64(&r);
 	out->directory_bytes = get_u64(&r);
 	for (uint32_t i = 0; i < out->verdicts; i++) {
-		get_text(&r, out->verdict[i].name, TCTABLE_VERDICT_NAME);
+		get_text(&r, out->verdict[i].name, TCTABLE_NAME_BYTES);
 		out->verdict[i].frames = get_u64(&r);
+	}
+	get_zeros(&r, (TCTABLE_VERDICTS - out->verdicts) * NAMED_BYTES);
+	out->counters = get_u32(&r);
+	get_zeros(&r, 4);
+	for (uint32_t i = 0; i < out->counters; i++) {
+		get_text(&r, out->counter[i].name, TCTABLE_NAME_BYTES);
+		out->counter[i].value = get_u64(&r);
 	}
 	return 0;
 }

@@ -53,11 +53,11 @@ enum wire_status {
 #define WIRE_REPLY_BYTES       40    /* a chunk's header */
 #define WIRE_REPLY_BODY_MAX    65536 /* a chunk's records */
 #define WIRE_INFO_PREFIX_BYTES 28    /* of the info record; the same in every version */
-#define WIRE_INFO_BYTES	       344
+#define WIRE_INFO_BYTES	       352
 #define WIRE_COUNT_BYTES       8
 #define WIRE_HOST_BYTES	       224
 #define WIRE_CONN_BYTES	       120
-#define WIRE_STATS_BYTES       1248
+#define WIRE_STATS_BYTES       3304
 
 /* The bytes of a request's body, and of one record of its reply; 0 if there
  * is no such request (or no body). */

@@ -535,7 +535,7 @@ static void other_sizes_of_records_are_a_mismatch_with_both_figures(void **state
 {
 	static const char *const ours[] = {"version 2,",       "hz 1000000000,",
 					   "host 224,",	       "connection 120,",
-					   "statistics 1248,", "info 344 bytes;"};
+					   "statistics 3304,", "info 352 bytes;"};
 	static const char *const theirs[] = {"version 77,",    "hz 77,",	 "host 77,",
 					     "connection 77,", "statistics 77,", "info 77 bytes"};
 

@@ -158,6 +158,8 @@ static struct tctable_stats stats_of(uint32_t worker)
 		.directory_bytes = 4194304,
 		.verdicts = 3,
 		.verdict = {{"not_ip", 100}, {"bad_length", 50}, {"bad_ihl", 0}},
+		.counters = 3,
+		.counter = {{"ring_blocks", 64}, {"ring_blocks_high", 0}, {"nic_drops", 12}},
 	};
 }
 
@@ -355,7 +357,8 @@ static const char stats_text[] =
 	"on hosts 73000 bytes = counted 70000 + internal 3000\n"
 	"lost before: kernel_drops 7, ring_freezes 2\n"
 	"refused: not_ip 100, bad_length 50\n"
-	"flows: live 400 of 1048576, started 500, expired 90, replaced 4, early_drops 6\n";
+	"flows: live 400 of 1048576, started 500, expired 90, replaced 4, early_drops 6\n"
+	"counters: ring_blocks 64, nic_drops 12\n";
 
 static void stats_text_has_total_and_workers(void **state)
 {
@@ -381,7 +384,7 @@ static void more_verdicts_than_there_is_room_for_are_not_read(void **state)
 	struct catch c;
 
 	(void)state;
-	s.verdicts = UINT32_MAX;
+	s.verdicts = s.counters = UINT32_MAX;
 	print_stats(catch_begin(&c), &s);
 	print_stats_json_begin(&j, c.out, &s);
 	print_stats_json_end(&j);
@@ -400,6 +403,7 @@ static struct tctable_info info_of(const char *source)
 		.stats_size = 1200,
 		.info_size = 344,
 		.workers = 4,
+		.flags = TCTABLE_INFO_LIVE | TCTABLE_INFO_SEGMENTS,
 		.start_ns = LAST_NS,
 		.now_ns = LAST_NS + 5000000,
 		.host_timeout_ns = 900000000000,
@@ -420,7 +424,7 @@ static void info_text_is_a_figure_a_line(void **state)
 	catch_end(&c, "software=tcsniff 0.1.0\nversion=2\nhz=1000000000\nhost_size=208\n"
 		      "conn_size=120\nstats_size=1200\ninfo_size=344\n"
 		      "start=1275451200.250\nnow=1275451200.255\nhost_timeout=900.000\n"
-		      "source=lan.pcap\nworkers=4\n");
+		      "source=lan.pcap\nworkers=4\nlive=yes\nsegments=on\ndirection=inner\n");
 }
 
 /* --- foreign bytes ------------------------------------------------------------ */
@@ -457,7 +461,8 @@ static void json_strings_are_escaped(void **state)
 		      "\"software\": \"tcsniff 0.1.0\", \"start_ns\": 1275451200250000000, "
 		      "\"now_ns\": 1275451200255000000, \"host_timeout_ns\": 900000000000, "
 		      "\"source\": \"a" R "[2J" R R R "z" R R "b" R R R R R R R R R
-		      "\\\"\\\\ \xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80" R "\", \"workers\": 4}\n");
+		      "\\\"\\\\ \xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80" R "\", \"workers\": 4, "
+		      "\"live\": true, \"segments\": true, \"direction\": \"inner\"}\n");
 #undef R
 }
 
@@ -619,7 +624,8 @@ static void json_connections_are_as_promised(void **state)
 	"\"malformed\": 50, \"kernel_drops\": 7, \"ring_freezes\": 2}, "                           \
 	"\"flows\": {\"capacity\": 1048576, \"live\": 400, \"started\": 500, \"expired\": 90, "    \
 	"\"replaced\": 4, \"early_drops\": 6}, \"arena_bytes\": 33554432, "                        \
-	"\"verdicts\": {\"not_ip\": 100, \"bad_length\": 50, \"bad_ihl\": 0}"
+	"\"verdicts\": {\"not_ip\": 100, \"bad_length\": 50, \"bad_ihl\": 0}, "                    \
+	"\"counters\": {\"ring_blocks\": 64, \"ring_blocks_high\": 0, \"nic_drops\": 12}"
 
 static void json_stats_have_total_and_workers(void **state)
 {

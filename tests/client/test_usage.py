@@ -146,13 +146,13 @@ class Unreachable(unittest.TestCase):
 
 
 MAGIC, VERSION, INFO = 0x0073777a, 2, 256
-SIZES = (224, 120, 1248, 344)  # of the records: host, connection, statistics, info
+SIZES = (224, 120, 3304, 352)  # of the records: host, connection, statistics, info
 
 
 def info_reply(version=VERSION, sizes=SIZES, software=b"tcsniff 0.1.0", source=b"lan.pcap"):
     """The reply to the request that every connection begins with."""
-    record = struct.pack("<7II3Q32s256s", MAGIC, version, 10 ** 9, *sizes, 1, 5, 6, 7, software,
-                         source)
+    record = struct.pack("<7II3Q32s256sQ", MAGIC, version, 10 ** 9, *sizes, 1, 5, 6, 7, software,
+                         source, 0)
     return struct.pack("<8IQ", MAGIC, VERSION, INFO, 0, len(record), len(record), 1, 0,
                        0) + record
 
@@ -231,7 +231,8 @@ class OtherDaemon(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         info = json.loads(done.stdout)
         self.assertEqual(list(info), ["version", "hz", "record_sizes", "software", "start_ns",
-                                      "now_ns", "host_timeout_ns", "source", "workers"])
+                                      "now_ns", "host_timeout_ns", "source", "workers",
+                                      "live", "segments", "direction"])
         bad = "\ufffd"
         self.assertEqual(info["software"], 'a"b\\c' + bad + "[2J" + bad + bad + "\u00e9"
                          + bad * 3 + bad)

@@ -12,7 +12,7 @@ MAGIC = 0x0073777A
 VERSION = 2
 INFO, COUNT, HOSTS, HOST, CONNS, STATS = range(256, 262)
 OK, ENOENT, EAGAIN, ENOMEM, EINVAL, ENOSYS, EPROTO = 0, 2, 11, 12, 22, 38, 71
-SIZES = {INFO: 344, COUNT: 8, HOSTS: 224, HOST: 224, CONNS: 120, STATS: 1248}
+SIZES = {INFO: 352, COUNT: 8, HOSTS: 224, HOST: 224, CONNS: 120, STATS: 3304}
 
 REQUEST = struct.Struct("<IIIIQ")
 REPLY = struct.Struct("<IIIIIIIIQ")
@@ -55,6 +55,7 @@ def info_of(record):
     found = dict(zip(names, struct.unpack_from("<8I3Q", record)))
     found["software"] = text(record[56:88])
     found["source"] = text(record[88:344])
+    found["flags"] = struct.unpack_from("<I", record, 344)[0]
     return found
 
 
@@ -80,6 +81,12 @@ def conn_of(record):
     }
 
 
+def named(record, at, count):
+    """Names and their numbers, from the byte `at`."""
+    return {text(record[i:i + 24]): struct.unpack_from("<Q", record, i + 24)[0]
+            for i in range(at, at + 32 * count, 32)}
+
+
 def stats_of(record):
     worker, verdicts = struct.unpack_from("<II", record)
     return {
@@ -87,8 +94,8 @@ def stats_of(record):
         "ledger": struct.unpack_from("<16Q", record, 8),
         "flows": struct.unpack_from("<7Q", record, 136),
         "hosts": struct.unpack_from("<4Q", record, 192),
-        "verdicts": {text(record[224 + 32 * i:248 + 32 * i]):
-                     struct.unpack_from("<Q", record, 248 + 32 * i)[0] for i in range(verdicts)},
+        "verdicts": named(record, 224, verdicts),
+        "counters": named(record, 1256, struct.unpack_from("<I", record, 1248)[0]),
     }
 
 

@@ -129,6 +129,7 @@ static void random_info(struct tctable_info *i)
 	i->stats_size = WIRE_STATS_BYTES;
 	i->info_size = WIRE_INFO_BYTES;
 	i->workers = (uint32_t)random_u64();
+	i->flags = (uint32_t)random_u64();
 	i->start_ns = random_u64();
 	i->now_ns = random_u64();
 	i->host_timeout_ns = random_u64();
@@ -156,6 +157,11 @@ static void random_stats(struct tctable_stats *s)
 	for (uint32_t i = 0; i < s->verdicts; i++) {
 		random_text(s->verdict[i].name, sizeof(s->verdict[i].name));
 		s->verdict[i].frames = random_u64();
+	}
+	s->counters = (uint32_t)(random_u64() % (TCTABLE_COUNTERS + 1));
+	for (uint32_t i = 0; i < s->counters; i++) {
+		random_text(s->counter[i].name, sizeof(s->counter[i].name));
+		s->counter[i].value = random_u64();
 	}
 }
 
@@ -367,7 +373,7 @@ static void every_record_comes_back_as_it_was(void **state)
 		const struct codec *c = &codecs[i];
 
 		for (unsigned n = 0; n < 500; n++) {
-			uint8_t bytes[2048], again[2048];
+			uint8_t bytes[4096], again[4096];
 			union record sent, got;
 			size_t used;
 
@@ -420,7 +426,7 @@ static void a_cut_record_is_refused_at_every_byte(void **state)
 	(void)state;
 	for (size_t i = 0; i < CODECS; i++) {
 		const struct codec *c = &codecs[i];
-		uint8_t bytes[2048];
+		uint8_t bytes[4096];
 		union record sent, got;
 		size_t used;
 
@@ -447,7 +453,10 @@ static void check_is_sane(const struct codec *c, const union record *r)
 	} else if (c->decode == stats_decode) {
 		assert_true(r->stats.verdicts <= TCTABLE_VERDICTS);
 		for (uint32_t i = 0; i < TCTABLE_VERDICTS; i++)
-			assert_non_null(memchr(r->stats.verdict[i].name, 0, TCTABLE_VERDICT_NAME));
+			assert_non_null(memchr(r->stats.verdict[i].name, 0, TCTABLE_NAME_BYTES));
+		assert_true(r->stats.counters <= TCTABLE_COUNTERS);
+		for (uint32_t i = 0; i < TCTABLE_COUNTERS; i++)
+			assert_non_null(memchr(r->stats.counter[i].name, 0, TCTABLE_NAME_BYTES));
 	} else if (c->decode == info_decode) {
 		assert_non_null(memchr(r->info.software, 0, sizeof(r->info.software)));
 		assert_non_null(memchr(r->info.source, 0, sizeof(r->info.source)));
@@ -465,7 +474,7 @@ static void random_bytes_are_refused_or_become_a_sane_record(void **state)
 		const struct codec *c = &codecs[i];
 
 		for (unsigned n = 0; n < RANDOM_TRIES; n++) {
-			uint8_t bytes[2048];
+			uint8_t bytes[4096];
 			const size_t len = random_u64() % (c->bytes + 9);
 			union record got;
 			size_t used;
@@ -488,7 +497,7 @@ static void damaged_records_are_refused_or_become_a_sane_record(void **state)
 		const struct codec *c = &codecs[i];
 
 		for (unsigned n = 0; n < RANDOM_TRIES; n++) {
-			uint8_t bytes[2048];
+			uint8_t bytes[4096];
 			union record sent, got;
 			size_t used;
 			int ret;
@@ -668,7 +677,7 @@ static void fields_stand_where_the_document_says(void **state)
 	struct tctable_host h;
 	struct tctable_conn c;
 	struct tctable_stats s;
-	uint8_t bytes[2048];
+	uint8_t bytes[4096];
 
 	(void)state;
 	random_host(&h);
@@ -691,6 +700,11 @@ static void fields_stand_where_the_document_says(void **state)
 	assert_true(load_le64(bytes + 8 + 8 * 15) == s.ledger.ring_freezes);
 	assert_true(load_le64(bytes + 184) == s.arena_bytes);
 	assert_true(load_le64(bytes + 216) == s.directory_bytes);
+	s.verdicts = s.counters = 1;
+	wire_stats_encode(bytes, &s);
+	assert_true(load_le64(bytes + 224 + 24) == s.verdict[0].frames);
+	assert_int_equal(bytes[1248], 1);
+	assert_true(load_le64(bytes + 1256 + 24) == s.counter[0].value);
 }
 
 static void sizes_are_known_for_requests_and_for_nothing_else(void **state)
