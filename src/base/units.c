@@ -59,19 +59,34 @@ int units_duration_parse(uint64_t *out_ns, const char *text, struct err *e)
 	return 0;
 }
 
-int units_count_parse(uint64_t *out, const char *text, uint64_t min, uint64_t max, struct err *e)
+static int parse_between(uint64_t *out, const char *text, const struct unit units[4], uint64_t min,
+			 uint64_t max, const char *letters, struct err *e)
 {
-	static const struct unit units[] = {
-		{"", 1}, {"k", 1000}, {"M", 1000000}, {"G", 1000000000}};
 	uint64_t v = 0;
-	const int ret = parse(&v, text, units, sizeof(units) / sizeof(units[0]));
+	const int ret = parse(&v, text, units, 4);
 
 	if (ret == -EINVAL)
-		return err_set(e, ret, "'%.64s' is not a whole number (k, M and G may follow it)",
-			       text);
+		return err_set(e, ret, "'%.64s' is not a whole number (%s may follow it)", text,
+			       letters);
 	if (ret == -ERANGE || v < min || v > max)
 		return err_set(e, -ERANGE, "'%.64s' is not between %" PRIu64 " and %" PRIu64, text,
 			       min, max);
 	*out = v;
 	return 0;
+}
+
+int units_count_parse(uint64_t *out, const char *text, uint64_t min, uint64_t max, struct err *e)
+{
+	static const struct unit units[] = {
+		{"", 1}, {"k", 1000}, {"M", 1000000}, {"G", 1000000000}};
+
+	return parse_between(out, text, units, min, max, "k, M and G", e);
+}
+
+int units_bytes_parse(uint64_t *out, const char *text, uint64_t min, uint64_t max, struct err *e)
+{
+	static const struct unit units[] = {
+		{"", 1}, {"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}};
+
+	return parse_between(out, text, units, min, max, "K, M and G", e);
 }

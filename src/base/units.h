@@ -21,4 +21,8 @@ int units_duration_parse(uint64_t *out_ns, const char *text, struct err *e);
  * (powers of 1000). 0, or -EINVAL or -ERANGE with e filled. */
 int units_count_parse(uint64_t *out, const char *text, uint64_t min, uint64_t max, struct err *e);
 
+/* A number of bytes in [min, max], optionally with K, M or G behind it (powers
+ * of 1024). Errors as above. */
+int units_bytes_parse(uint64_t *out, const char *text, uint64_t min, uint64_t max, struct err *e);
+
 #endif

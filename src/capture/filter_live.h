@@ -7,12 +7,17 @@
  * kernel has taken the VLAN tag off, and `vlan` means the tag and not the
  * bytes), for each type of device; an accepted frame is cut to the snap length.
  *
- * Pure but for asking libpcap; any thread.
+ * libpcap needs the right to capture. What it has compiled for a type is kept,
+ * so that the program can be made for other interfaces once that right is
+ * given up.
+ *
+ * Threading: one filter belongs to one thread.
  */
 #ifndef CAPTURE_FILTER_LIVE_H
 #define CAPTURE_FILTER_LIVE_H
 
 #include <linux/filter.h>
+#include <pcap/pcap.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,19 +30,26 @@ struct filter_device {
 	uint16_t hatype;
 };
 
-struct filter_live_conf {
-	const struct filter_device *devices;
-	size_t devices_n;
-	bool any;	  /* no test of the interface; devices: one of each type */
-	const char *text; /* NULL: all frames */
+#define FILTER_LIVE_TYPES 16   /* of devices */
+#define FILTER_LIVE_MAX	  4096 /* the kernel's limit of a program */
+
+/* Fill text and snap; the rest is the filter's own. */
+struct filter_live {
+	const char *text; /* borrows; NULL: all frames */
 	uint32_t snap;
+	struct {
+		uint16_t hatype;
+		struct bpf_program program;
+	} kept[FILTER_LIVE_TYPES];
+	size_t kept_n;
 };
 
-#define FILTER_LIVE_MAX 4096 /* the kernel's limit of a program */
-
-/* The program's length, or -EINVAL with e filled: libpcap's words and the
+/* The program for these devices, or for all there are (any: then they are one
+ * of each type). Its length, or -EINVAL with e filled: libpcap's words and the
  * expression; -EPERM; -E2BIG. */
-int filter_live_compile(struct sock_filter out[FILTER_LIVE_MAX], const struct filter_live_conf *c,
-			struct err *e);
+int filter_live_compile(struct filter_live *f, struct sock_filter out[FILTER_LIVE_MAX],
+			const struct filter_device *devices, size_t n, bool any, struct err *e);
+
+void filter_live_fini(struct filter_live *f);
 
 #endif

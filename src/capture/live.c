@@ -21,8 +21,6 @@
 #include "capture/filter_live.h"
 #include "capture/netdev.h"
 
-#define ANY_TYPES 16 /* of devices, with "any" and a filter */
-
 struct interface {
 	const char *name;
 	struct netdev dev;
@@ -33,6 +31,7 @@ struct live {
 	struct live_conf conf;
 	bool any;
 	int watch_fd;
+	struct filter_live filter;
 	struct interface interfaces[LIVE_INTERFACES]; /* none for "any" */
 	size_t interfaces_n;
 	struct ring **rings;
@@ -55,7 +54,7 @@ static size_t one_of_each_type(struct filter_device *out, char names[][IF_NAMESI
 	struct if_nameindex *all = if_nameindex();
 	size_t n = 0;
 
-	for (size_t i = 0; all && all[i].if_index && n < ANY_TYPES; i++) {
+	for (size_t i = 0; all && all[i].if_index && n < FILTER_LIVE_TYPES; i++) {
 		struct netdev dev;
 		size_t j = 0;
 
@@ -95,24 +94,18 @@ static int attach(const struct live *t, const struct sock_fprog *program, struct
 	return 0;
 }
 
-static int set_filter(const struct live *t, struct err *e)
+static int set_filter(struct live *t, struct err *e)
 {
 	struct sock_filter *code = calloc(FILTER_LIVE_MAX, sizeof(*code));
-	struct filter_device devices[ANY_TYPES];
-	char names[ANY_TYPES][IF_NAMESIZE];
-	const struct filter_live_conf c = {
-		.devices = devices,
-		.devices_n = t->any ? one_of_each_type(devices, names) : devices_there(t, devices),
-		.any = t->any,
-		.text = t->conf.filter,
-		.snap = t->conf.snap,
-	};
+	struct filter_device devices[FILTER_LIVE_TYPES];
+	char names[FILTER_LIVE_TYPES][IF_NAMESIZE];
+	const size_t n = t->any ? one_of_each_type(devices, names) : devices_there(t, devices);
 	struct sock_fprog program = {.filter = code};
 	int ret;
 
 	if (!code)
 		return err_set(e, -ENOMEM, "no memory for a filter");
-	ret = filter_live_compile(code, &c, e);
+	ret = filter_live_compile(&t->filter, code, devices, n, t->any, e);
 	if (ret > 0) {
 		program.len = (unsigned short)ret;
 		ret = 0;
@@ -330,6 +323,7 @@ int live_open(struct live **out, const struct live_conf *c, struct err *e)
 		return err_set(e, -ENOMEM, "no memory for a capture");
 	t->conf = *c;
 	t->watch_fd = -1;
+	t->filter = (struct filter_live){.text = c->filter, .snap = c->snap};
 	ret = set_up(t, e);
 	if (ret < 0) {
 		live_close(t);
@@ -346,6 +340,7 @@ void live_close(struct live *t)
 	for (unsigned i = 0; i < t->rings_n; i++)
 		ring_close(t->rings[i]);
 	free(t->rings);
+	filter_live_fini(&t->filter);
 	if (t->watch_fd >= 0)
 		close(t->watch_fd);
 	free(t);

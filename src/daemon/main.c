@@ -2,8 +2,9 @@
 /*
  * main.c - the tcsniff program: from the command line to the books.
  *
- * The main thread sets everything up, then waits for signals and for the
- * workers, and takes everything down again. All signals come to it alone.
+ * The main thread sets everything up, gives up what only that needs, then waits
+ * for signals and for the workers, and takes everything down again. All signals
+ * come to it alone.
  */
 #include <errno.h>
 #include <poll.h>
@@ -20,21 +21,28 @@
 #include "base/units.h"
 #include "capture/replay.h"
 #include "capture/split.h"
+#include "daemon/listen.h"
+#include "daemon/notify.h"
 #include "daemon/options.h"
+#include "daemon/privileges.h"
 #include "daemon/report.h"
 #include "daemon/worker.h"
 #include "query/server.h"
 #include "table/table.h"
+#include "tctable.h"
 
 #define EXIT_USAGE     2
-#define LOOK_MS	       500 /* between looks at progress and warnings */
+#define LOOK_MS	       500 /* between looks at progress and warnings; live: twice that */
 #define SOCKET_DEFAULT "/run/tcsniff/tctable.sock"
 
 struct run {
 	const struct options *o;
 	struct table *table;
-	struct replay *replay;
-	struct split *split; /* NULL with one worker */
+	struct replay *replay; /* NULL if live */
+	struct split *split;   /* NULL with one worker, or live */
+	struct listen listen;
+	bool is_live;
+	struct privileges_user user; /* to become, if live */
 	struct query_server *server;
 	struct worker_team *team;
 	int signal_fd, ended_fd;
@@ -93,7 +101,7 @@ static void note_damage(void *arg, const char *sentence)
 	report_say(sentence);
 }
 
-static int open_sources(struct run *r, struct source sources[OPTIONS_WORKERS_MAX], struct err *e)
+static int open_replay(struct run *r, struct source sources[OPTIONS_WORKERS_MAX], struct err *e)
 {
 	const struct replay_conf conf = {
 		.paths = r->o->reads,
@@ -117,6 +125,16 @@ static int open_sources(struct run *r, struct source sources[OPTIONS_WORKERS_MAX
 	return ret;
 }
 
+/* The last that needs privileges. */
+static int open_live(struct run *r, struct source sources[OPTIONS_WORKERS_MAX], struct err *e)
+{
+	int ret = listen_open(&r->listen, r->o, r->table, e);
+
+	for (unsigned i = 0; ret == 0 && i < r->o->workers; i++)
+		sources[i] = live_source(r->listen.live, i);
+	return ret < 0 ? ret : privileges_drop(&r->user, e);
+}
+
 static uint64_t wall_ns(void)
 {
 	struct timespec ts;
@@ -125,21 +143,35 @@ static uint64_t wall_ns(void)
 	return (uint64_t)ts.tv_sec * NS_PER_SEC + (uint64_t)ts.tv_nsec;
 }
 
+static uint32_t info_flags(const struct options *o)
+{
+	if (!o->interfaces_n)
+		return 0;
+	return TCTABLE_INFO_LIVE | (o->ring.segments ? TCTABLE_INFO_SEGMENTS : 0) |
+	       (o->by_way ? TCTABLE_INFO_NIC : 0);
+}
+
 static int open_server(struct run *r, struct err *e)
 {
+	char interfaces[256];
 	const struct query_server_conf conf = {
 		.table = r->table,
 		.path = r->o->socket ? r->o->socket : SOCKET_DEFAULT,
 		.mode = 0660,
-		.source = r->o->reads[0],
+		.owned = r->is_live && geteuid() == 0,
+		.uid = r->user.uid,
+		.gid = r->user.gid,
+		.source = r->is_live ? interfaces : r->o->reads[0],
+		.flags = info_flags(r->o),
 		.start_ns = wall_ns(),
 	};
 	char sentence[256];
 	int ret;
 
-	if (!r->o->linger && r->o->speed <= 0 && !r->o->socket)
+	if (!r->is_live && !r->o->linger && r->o->speed <= 0 && !r->o->socket)
 		return 0;
-	ret = query_server_start(&r->server, &conf, e);
+	listen_source_text(r->o, interfaces, sizeof(interfaces));
+	ret = query_server_open(&r->server, &conf, e);
 	if (ret < 0)
 		return ret;
 	snprintf(sentence, sizeof(sentence), "answering tctable on %s", conf.path);
@@ -168,7 +200,7 @@ static void look(struct run *r, bool terminal)
 }
 
 /* Until all workers have ended, by themselves or because of a signal. */
-static void watch(struct run *r)
+static void watch_replay(struct run *r)
 {
 	const bool terminal = isatty(STDERR_FILENO) && !r->o->quiet;
 	struct pollfd fds[] = {{.fd = r->signal_fd, .events = POLLIN},
@@ -189,6 +221,26 @@ static void watch(struct run *r)
 	report_unknown_links(&r->links, r->table);
 }
 
+/* Until a signal; or a worker has failed, and so all have to end. */
+static void watch_live(struct run *r)
+{
+	struct pollfd fds[] = {{.fd = r->signal_fd, .events = POLLIN},
+			       {.fd = r->ended_fd, .events = POLLIN},
+			       {.fd = live_watch_fd(r->listen.live), .events = POLLIN}};
+	uint64_t ends;
+
+	notify("READY=1");
+	while (!signal_came(r) && read(r->ended_fd, &ends, sizeof(ends)) < 0) {
+		poll(fds, 3, 2 * LOOK_MS);
+		live_watch(r->listen.live);
+		listen_look(&r->listen);
+		worker_team_tend(r->team);
+		report_unknown_links(&r->links, r->table);
+	}
+	notify("STOPPING=1");
+	worker_team_stop(r->team);
+}
+
 static void linger(const struct run *r)
 {
 	struct pollfd fd = {.fd = r->signal_fd, .events = POLLIN};
@@ -197,32 +249,49 @@ static void linger(const struct run *r)
 		poll(&fd, 1, -1);
 }
 
-static int run(struct run *r, struct err *e)
+static int set_up(struct run *r, struct err *e)
 {
 	struct source sources[OPTIONS_WORKERS_MAX];
-	int ret = check_files(r->o, e);
-	int status;
+	const struct worker_team_conf team = {
+		.table = r->table,
+		.sources = sources,
+		.n = r->o->workers,
+		.ended_fd = r->ended_fd,
+		.in_step = !r->is_live,
+		.cpus = r->o->cpus,
+		.cpus_n = r->o->cpus_n,
+	};
+	int ret = open_server(r, e);
 
 	if (ret < 0)
 		return ret;
-	ret = take_signals(r, e);
+	ret = r->is_live ? open_live(r, sources, e) : open_replay(r, sources, e);
 	if (ret < 0)
 		return ret;
-	ret = open_table(r, e);
-	if (ret < 0)
-		return ret;
-	ret = open_server(r, e);
-	if (ret < 0)
-		return ret;
-	ret = open_sources(r, sources, e);
-	if (ret < 0)
-		return ret;
-	ret = worker_team_start(&r->team, r->table, sources, r->o->workers, r->ended_fd, e);
-	if (ret < 0)
-		return ret;
-	watch(r);
-	status = worker_team_join(r->team, e);
-	ret = report_books(r->table, r->o->quiet, r->o->json, stdout, status < 0 ? NULL : e);
+	if (r->server) {
+		ret = query_server_run(r->server, e);
+		if (ret < 0)
+			return ret;
+	}
+	return worker_team_start(&r->team, &team, e);
+}
+
+/* After the last frame. status: of the workers, with e filled if it is bad. */
+static int finish_live(struct run *r, int status, struct err *e)
+{
+	int ret;
+
+	listen_look(&r->listen);
+	ret = report_books(r->table, true, r->o->json, r->o->json || r->o->quiet ? stdout : stderr,
+			   status < 0 ? NULL : e);
+	return status < 0 ? status : ret;
+}
+
+static int finish_replay(struct run *r, int status, struct err *e)
+{
+	const int ret =
+		report_books(r->table, r->o->quiet, r->o->json, stdout, status < 0 ? NULL : e);
+
 	if (status < 0 || ret < 0)
 		return status < 0 ? status : ret;
 	if (r->interrupted)
@@ -233,6 +302,29 @@ static int run(struct run *r, struct err *e)
 	return 0;
 }
 
+static int run(struct run *r, struct err *e)
+{
+	int ret = r->is_live ? privileges_find_user(&r->user, r->o->user, e) : check_files(r->o, e);
+
+	if (ret < 0)
+		return ret;
+	ret = take_signals(r, e);
+	if (ret < 0)
+		return ret;
+	ret = open_table(r, e);
+	if (ret < 0)
+		return ret;
+	ret = set_up(r, e);
+	if (ret < 0)
+		return ret;
+	if (r->is_live)
+		watch_live(r);
+	else
+		watch_replay(r);
+	ret = worker_team_join(r->team, e);
+	return r->is_live ? finish_live(r, ret, e) : finish_replay(r, ret, e);
+}
+
 /* --- down -------------------------------------------------------------------- */
 
 static void close_all(struct run *r)
@@ -240,6 +332,7 @@ static void close_all(struct run *r)
 	query_server_stop(r->server);
 	split_close(r->split);
 	replay_close(r->replay);
+	listen_close(&r->listen);
 	table_free(r->table);
 	if (r->signal_fd >= 0)
 		close(r->signal_fd);
@@ -263,6 +356,7 @@ int main(int argc, char **argv)
 	} else if (o.action == OPTIONS_VERSION) {
 		puts("tcsniff " TCSNIFF_VERSION);
 	} else {
+		r.is_live = o.interfaces_n > 0;
 		if (run(&r, &e) < 0) {
 			report_say(e.text);
 			status = EXIT_FAILURE;

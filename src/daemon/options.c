@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "daemon/internal.h"
 
 #define FLOWS_DEFAULT	 1048576
 #define FLOWS_MAX	 1000000000
@@ -22,16 +23,36 @@
 #define FILTER_BYTES_MAX 65536
 
 const char options_help[] =
-	"usage: tcsniff -r FILE [option...] [BPF filter]\n"
+	"usage: tcsniff -i INTERFACE [option...] [BPF filter]\n"
+	"       tcsniff -r FILE [option...] [BPF filter]\n"
 	"\n"
 	"Counts, for every inner IP address, what it sent and received over TCP, UDP,\n"
 	"ICMP and the rest, and every connection it has open. Ask it with tctable.\n"
 	"\n"
-	"what to read\n"
+	"what to listen to\n"
+	"  -i, --interface NAME     a network interface, or 'any' for all; several are one\n"
+	"                           capture, as the two halves of a TAP\n"
+	"      --direction HOW      inner: hosts are the addresses of --inner, for a mirror\n"
+	"                           port (default); nic: hosts are what is behind this\n"
+	"                           interface, for a gateway's inner one\n"
+	"      --no-promisc         do not ask the interface for other stations' frames\n"
+	"      --no-segments        count merged segments (GRO, LRO, TSO) as one packet\n"
+	"      --snaplen BYTES      how much of a frame is looked at, 64 to 65535 (192)\n"
+	"      --ring-block-size B  bytes of a ring's block, a power of two (1M)\n"
+	"      --ring-blocks N      blocks of each worker's ring (64)\n"
+	"      --retire TIME        how long a block may fill, 1ms to 1s (20ms)\n"
+	"      --fanout-mode MODE   which worker gets a frame: cbpf, the one of its\n"
+	"                           connection (default); hash, cpu, qm: the kernel's ways\n"
+	"      --fanout-group ID    share frames with others of this group, 0 to 65535\n"
+	"                           (default: a group of its own)\n"
+	"      --cpus LIST          CPUs for the workers, as in 2,4-7\n"
+	"      --user NAME          become this user once all is open (tcsniff, else nobody)\n"
+	"or what to read\n"
 	"  -r, --read FILE          a capture file: pcap or pcapng, plain, gzip or zstd;\n"
 	"                           '-': standard input; several are read in order\n"
 	"      --speed X            replay in time: 1 as recorded, 10 ten times as fast\n"
 	"                           (default: as fast as possible)\n"
+	"and by how many\n"
 	"      --fanout N           number of workers, 1 to 64 (1)\n"
 	"what to count\n"
 	"      --inner CIDR[,CIDR]  an inner network (repeatable), or 'all' for every\n"
@@ -45,32 +66,32 @@ const char options_help[] =
 	"                           tcp-time-wait (2m), tcp-close (10s), udp (30s), udp-stream\n"
 	"                           (2m), icmp (30s), other (10m)\n"
 	"what to show\n"
-	"  -q, --quiet              the ledger alone, not the table of hosts\n"
-	"      --json               for programs\n"
+	"      --socket PATH        where to answer (/run/tcsniff/tctable.sock); of a file\n"
+	"                           only with --linger, --speed or this option\n"
 	"      --linger             at the end of the files go on answering tctable\n"
-	"      --socket PATH        where to answer (/run/tcsniff/tctable.sock); opened with\n"
-	"                           --linger, --speed or this option\n"
+	"  -q, --quiet              at the end the ledger alone, not the table of hosts\n"
+	"      --json               at the end, for programs\n"
 	"  -h, --help               this text\n"
 	"  -V, --version            the version\n"
 	"\n"
-	"TIME is a number of seconds, or like 250ms, 30s, 5m, 1h, 7d.\n"
+	"TIME is a number of seconds, or like 250ms, 30s, 5m, 1h, 7d; BYTES are like 65536,\n"
+	"64K, 1M.\n"
 	"Exit status: 0 done; 1 a file could not be read to its end, or something failed;\n"
 	"2 wrong usage.\n";
 
-enum {
-	OPT_FANOUT = 256,
-	OPT_INNER,
-	OPT_MAX_FLOWS,
-	OPT_MAX_HOSTS,
-	OPT_HOST_TIMEOUT,
-	OPT_TIMEOUT,
-	OPT_SPEED,
-	OPT_JSON,
-	OPT_LINGER,
-	OPT_SOCKET
-};
-
 static const struct option longs[] = {
+	{"interface", required_argument, NULL, 'i'},
+	{"direction", required_argument, NULL, OPT_DIRECTION},
+	{"no-promisc", no_argument, NULL, OPT_NO_PROMISC},
+	{"no-segments", no_argument, NULL, OPT_NO_SEGMENTS},
+	{"snaplen", required_argument, NULL, OPT_SNAPLEN},
+	{"ring-block-size", required_argument, NULL, OPT_BLOCK_BYTES},
+	{"ring-blocks", required_argument, NULL, OPT_BLOCKS},
+	{"retire", required_argument, NULL, OPT_RETIRE},
+	{"fanout-mode", required_argument, NULL, OPT_FANOUT_MODE},
+	{"fanout-group", required_argument, NULL, OPT_FANOUT_GROUP},
+	{"cpus", required_argument, NULL, OPT_CPUS},
+	{"user", required_argument, NULL, OPT_USER},
 	{"read", required_argument, NULL, 'r'},
 	{"speed", required_argument, NULL, OPT_SPEED},
 	{"fanout", required_argument, NULL, OPT_FANOUT},
@@ -265,13 +286,31 @@ static int parse_one(struct options *o, int opt, char **argv, struct err *e)
 		return 0;
 	case ':':
 		return err_set(e, -EINVAL, "%s wants a value", argv[optind - 1]);
-	default:
+	case '?':
 		/* A long one that takes no value comes with the letter of its short form. */
 		if (optopt && optopt < 256 && strncmp(argv[optind - 1], "--", 2) != 0)
 			return err_set(e, -EINVAL, "unknown option -%c", optopt);
 		return err_set(e, -EINVAL, "unknown option, or one that takes no value: %.64s",
 			       argv[optind - 1]);
+	default:
+		return options_live_parse(o, opt, e);
 	}
+}
+
+static int check(const struct options *o, struct err *e)
+{
+	if (o->reads_n && o->interfaces_n)
+		return err_set(e, -EINVAL, "either -i %s or -r %s, not both", o->interfaces[0],
+			       o->reads[0]);
+	if (o->interfaces_n)
+		return options_live_check(o, e);
+	if (o->reads_n == 0)
+		return err_set(e, -EINVAL,
+			       "nothing to listen to or to read: name an interface "
+			       "with -i, or a capture file with -r");
+	if (o->by_way)
+		return err_set(e, -EINVAL, "--direction nic: files do not tell; use it with -i");
+	return 0;
 }
 
 int options_parse(struct options *o, int argc, char **argv, struct err *e)
@@ -285,21 +324,18 @@ int options_parse(struct options *o, int argc, char **argv, struct err *e)
 		.host_timeout_ns = HOST_TIMEOUT_NS,
 	};
 	flow_timeouts_init(&o->timeouts);
+	options_live_init(o);
 	o->reads = calloc((size_t)argc + 1, sizeof(*o->reads));
 	if (!o->reads)
 		return no_memory(e);
 	opterr = 0;
-	while ((opt = getopt_long(argc, argv, ":r:qhV", longs, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, ":i:r:qhV", longs, NULL)) != -1) {
 		ret = parse_one(o, opt, argv, e);
 		if (ret < 0 || o->action != OPTIONS_RUN)
 			return ret;
 	}
 	ret = join_filter(o, argv + optind, argc - optind, e);
-	if (ret < 0)
-		return ret;
-	if (o->reads_n == 0)
-		return err_set(e, -EINVAL, "nothing to read: name a capture file with -r");
-	return 0;
+	return ret < 0 ? ret : check(o, e);
 }
 
 void options_free(struct options *o)

@@ -2,7 +2,7 @@
 /*
  * options.h - what the command line of tcsniff asks for.
  *
- * Memory: options_free() frees; paths and texts are borrowed from argv.
+ * Memory: options_free() frees; names and texts are borrowed from argv.
  */
 #ifndef DAEMON_OPTIONS_H
 #define DAEMON_OPTIONS_H
@@ -13,9 +13,11 @@
 
 #include "base/addr.h"
 #include "base/err.h"
+#include "capture/live.h"
 #include "flow/flow_state.h"
 
 #define OPTIONS_WORKERS_MAX 64
+#define OPTIONS_CPUS_MAX    1024
 
 enum options_action { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION };
 
@@ -23,6 +25,17 @@ struct options {
 	enum options_action action;
 	const char **reads; /* capture files, in order; "-": standard input */
 	size_t reads_n;
+	const char *interfaces[LIVE_INTERFACES]; /* of a live capture */
+	size_t interfaces_n;
+	struct ring_conf ring;
+	uint32_t snaplen; /* bytes of a frame that the kernel copies */
+	enum live_fanout fanout;
+	int fanout_group;
+	bool promisc;
+	bool by_way;			 /* --direction nic */
+	const char *user;		 /* to become; NULL: see daemon/privileges.h */
+	uint16_t cpus[OPTIONS_CPUS_MAX]; /* for the workers in turn; 0 of them: any */
+	size_t cpus_n;
 	char *filter; /* BPF expression, or NULL */
 	unsigned workers;
 	struct addr_net *inner; /* 0 of them: the default list */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,14 +15,16 @@
 #include "base/atomics.h"
 #include "flow/flow_table.h"
 
-#define SWEEP_BUDGET 128 /* flows looked at after each batch: what 64 packets can start, twice */
-#define SWEEP_ALL    4096
+#define SWEEP_BUDGET 128  /* flows looked at after each batch: what 64 packets can start, twice */
+#define SWEEP_ALL    4096 /* when there is time */
 
 struct worker {
 	struct worker_team *team;
 	struct source source;
 	struct account *account;
 	uint64_t now_ns, tick; /* tick 0: no frame yet */
+	uint64_t rounds;       /* batches it has left; read by who tends */
+	uint64_t rounds_noted; /* when hosts were last taken out of the directory */
 	pthread_t thread;
 	int status;
 	struct err err;
@@ -31,10 +34,13 @@ struct worker {
 struct worker_team {
 	struct table *table;
 	int ended_fd;
-	bool stop;	 /* atomic */
-	unsigned ended;	 /* atomic */
-	unsigned n;	 /* started */
-	uint64_t due_ns; /* of the next meeting; changes only while all meet. 0: not known */
+	bool in_step;
+	bool is_forgetting; /* hosts are out of the directory, and wait to be given back */
+	uint64_t tend_ns;   /* when the next one can be due */
+	bool stop;	    /* atomic */
+	unsigned ended;	    /* atomic */
+	unsigned n;	    /* started */
+	uint64_t due_ns;    /* of the next meeting; changes only while all meet. 0: not known */
 	/* Under the lock: */
 	pthread_mutex_t lock;
 	pthread_cond_t met;
@@ -94,8 +100,44 @@ static void excuse(struct worker_team *t, unsigned n)
 static void turn_second(struct worker *w)
 {
 	w->tick = w->now_ns / SOURCE_TICK_NS;
-	if (w->now_ns / SOURCE_TICK_NS >= w->team->due_ns / SOURCE_TICK_NS)
+	if (w->team->in_step && w->tick >= w->team->due_ns / SOURCE_TICK_NS)
 		meet(w);
+}
+
+/* --- tending ---------------------------------------------------------------- */
+
+/* Two rounds: the first that is seen may have begun before. */
+static bool all_have_moved_on(const struct worker_team *t)
+{
+	for (unsigned i = 0; i < t->n; i++)
+		if (__atomic_load_n(&t->workers[i].rounds, __ATOMIC_SEQ_CST) <
+		    t->workers[i].rounds_noted + 2)
+			return false;
+	return true;
+}
+
+void worker_team_tend(struct worker_team *t)
+{
+	uint64_t now_ns = 0;
+
+	if (t->is_forgetting) {
+		if (!all_have_moved_on(t))
+			return;
+		table_forget_finish(t->table);
+		t->is_forgetting = false;
+	}
+	for (unsigned i = 0; i < t->n; i++) {
+		const uint64_t ns = load_relaxed(&t->workers[i].account->now_ns);
+
+		now_ns = ns > now_ns ? ns : now_ns;
+	}
+	if (now_ns < t->tend_ns)
+		return;
+	t->tend_ns = table_forget_begin(t->table, now_ns);
+	t->is_forgetting = true;
+	for (unsigned i = 0; i < t->n; i++)
+		t->workers[i].rounds_noted =
+			__atomic_load_n(&t->workers[i].rounds, __ATOMIC_SEQ_CST);
 }
 
 /* --- work ------------------------------------------------------------------ */
@@ -117,7 +159,8 @@ static int work(struct worker *w)
 			account_batch(w->account, frames, (unsigned)n);
 			source_release(&w->source);
 		}
-		flow_table_sweep(w->account->flows, SWEEP_BUDGET);
+		flow_table_sweep(w->account->flows, n < SOURCE_BATCH ? SWEEP_ALL : SWEEP_BUDGET);
+		__atomic_store_n(&w->rounds, w->rounds + 1, __ATOMIC_SEQ_CST);
 	}
 	return 0;
 }
@@ -163,6 +206,7 @@ static int join_all(struct worker_team *t, struct err *e)
 			*e = w->err;
 		}
 	}
+	table_forget_finish(t->table);
 	table_forget_hosts(t->table, now_ns);
 	pthread_cond_destroy(&t->met);
 	pthread_mutex_destroy(&t->lock);
@@ -175,35 +219,64 @@ int worker_team_join(struct worker_team *t, struct err *e)
 	return join_all(t, e);
 }
 
-int worker_team_start(struct worker_team **out, struct table *table, const struct source *sources,
-		      unsigned n, int ended_fd, struct err *e)
+static int pin(const struct worker_team_conf *c, unsigned i, pthread_attr_t *attr, struct err *e)
 {
-	struct worker_team *t = calloc(1, sizeof(*t) + n * sizeof(t->workers[0]));
+	const unsigned cpu = c->cpus_n ? c->cpus[i % c->cpus_n] : 0;
+	cpu_set_t set;
+
+	if (!c->cpus_n)
+		return 0;
+	if (sched_getaffinity(0, sizeof(set), &set) == 0 && !CPU_ISSET(cpu, &set))
+		return err_set(e, -EINVAL,
+			       "--cpus: this process may not run on CPU %u; name others", cpu);
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return -pthread_attr_setaffinity_np(attr, sizeof(set), &set);
+}
+
+static int start_one(struct worker_team *t, const struct worker_team_conf *c, struct err *e)
+{
+	struct worker *w = &t->workers[t->n];
+	pthread_attr_t attr;
+	int ret;
+
+	w->team = t;
+	w->source = c->sources[t->n];
+	w->account = table_account(c->table, t->n);
+	snprintf(w->name, sizeof(w->name), "worker-%u", t->n);
+	pthread_attr_init(&attr);
+	ret = pin(c, t->n, &attr, e);
+	if (ret == 0) {
+		ret = -pthread_create(&w->thread, &attr, worker_main, w);
+		if (ret)
+			err_set(e, ret, "no thread for worker %u: %s; lower --fanout", t->n,
+				strerror(-ret));
+	}
+	pthread_attr_destroy(&attr);
+	return ret;
+}
+
+int worker_team_start(struct worker_team **out, const struct worker_team_conf *c, struct err *e)
+{
+	struct worker_team *t = calloc(1, sizeof(*t) + c->n * sizeof(t->workers[0]));
 	struct err ignored;
 
 	if (!t)
-		return err_set(e, -ENOMEM, "no memory for %u workers", n);
-	t->table = table;
-	t->ended_fd = ended_fd;
-	t->present = n;
+		return err_set(e, -ENOMEM, "no memory for %u workers", c->n);
+	t->table = c->table;
+	t->ended_fd = c->ended_fd;
+	t->in_step = c->in_step;
+	t->present = c->n;
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_cond_init(&t->met, NULL);
-	for (; t->n < n; t->n++) {
-		struct worker *w = &t->workers[t->n];
-		int ret;
+	for (; t->n < c->n; t->n++) {
+		const int ret = start_one(t, c, e);
 
-		w->team = t;
-		w->source = sources[t->n];
-		w->account = table_account(table, t->n);
-		snprintf(w->name, sizeof(w->name), "worker-%u", t->n);
-		ret = pthread_create(&w->thread, NULL, worker_main, w);
-		if (ret) {
-			err_set(e, -ret, "no thread for worker %u: %s; lower --fanout", t->n,
-				strerror(ret));
+		if (ret < 0) {
 			worker_team_stop(t);
-			excuse(t, n - t->n);
+			excuse(t, c->n - t->n);
 			join_all(t, &ignored);
-			return -ret;
+			return ret;
 		}
 	}
 	*out = t;

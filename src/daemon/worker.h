@@ -2,13 +2,15 @@
 /*
  * worker.h - threads that take frames from their sources and count them.
  *
- * Threading: a team is started, watched and joined by one thread; each worker
+ * Threading: a team is started, tended and joined by one thread; each worker
  *            is a thread of its own, and shares nothing with the others but
- *            the host directory, and the moments at which they meet.
- * Meeting:   hosts are forgotten when no worker is inside a batch. All sources
- *            of a team pass through the same seconds, so all workers come to
- *            the same meetings, and what is forgotten does not depend on how
- *            many they are.
+ *            the host directory.
+ * Forgetting: a host is forgotten when no worker is in a batch that may still
+ *            know it. In step, as replay runs, all sources pass through the
+ *            same seconds and all workers meet at some of them, so what is
+ *            forgotten does not depend on how many they are. Live, no worker
+ *            waits for another: whoever tends the team waits until each has
+ *            left the batch that it was in.
  */
 #ifndef DAEMON_WORKER_H
 #define DAEMON_WORKER_H
@@ -22,11 +24,21 @@
 
 struct worker_team;
 
-/* n sources (copied, not closed), one for each of the table's workers.
- * `ended_fd` is an eventfd that gets 1 added when a worker has ended. 0 and
- * *out set, or -errno with e filled. */
-int worker_team_start(struct worker_team **out, struct table *table, const struct source *sources,
-		      unsigned n, int ended_fd, struct err *e);
+struct worker_team_conf {
+	struct table *table;
+	const struct source *sources; /* one for each of the table's workers; copied, not closed */
+	unsigned n;
+	int ended_fd;	      /* an eventfd that gets 1 added when a worker has ended */
+	bool in_step;	      /* see above */
+	const uint16_t *cpus; /* one for each worker, in turn; copied */
+	size_t cpus_n;	      /* 0: any */
+};
+
+/* 0 and *out set, or -errno with e filled. */
+int worker_team_start(struct worker_team **out, const struct worker_team_conf *c, struct err *e);
+
+/* About once a second, unless in step: forgets hosts. */
+void worker_team_tend(struct worker_team *t);
 
 /* Any thread: all workers end after the batch that they are in. */
 void worker_team_stop(struct worker_team *t);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * internal.h - the command line's options, shared by the files that parse them.
+ */
+#ifndef DAEMON_INTERNAL_H
+#define DAEMON_INTERNAL_H
+
+#include "base/err.h"
+#include "daemon/options.h"
+
+enum {
+	OPT_FANOUT = 256,
+	OPT_INNER,
+	OPT_MAX_FLOWS,
+	OPT_MAX_HOSTS,
+	OPT_HOST_TIMEOUT,
+	OPT_TIMEOUT,
+	OPT_SPEED,
+	OPT_JSON,
+	OPT_LINGER,
+	OPT_SOCKET,
+	OPT_DIRECTION,
+	OPT_NO_PROMISC,
+	OPT_NO_SEGMENTS,
+	OPT_SNAPLEN,
+	OPT_BLOCK_BYTES,
+	OPT_BLOCKS,
+	OPT_RETIRE,
+	OPT_FANOUT_MODE,
+	OPT_FANOUT_GROUP,
+	OPT_CPUS,
+	OPT_USER
+};
+
+/* options_live.c: those of a live capture; the value is in getopt's optarg. */
+void options_live_init(struct options *o);
+int options_live_parse(struct options *o, int opt, struct err *e);
+int options_live_check(const struct options *o, struct err *e);
+
+#endif
