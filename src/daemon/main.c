@@ -88,6 +88,7 @@ static int open_table(struct run *r, struct err *e)
 		.timeouts = r->o->timeouts,
 		.inner = r->o->inner,
 		.inner_n = r->o->inner_n,
+		.by_way = r->o->by_way,
 	};
 
 	return table_new(&r->table, &conf, e);

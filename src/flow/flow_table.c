@@ -442,6 +442,17 @@ struct flow *flow_table_touch(struct flow_table *t, const struct pkt *p)
 	return f;
 }
 
+void flow_table_attach(struct flow_table *t, struct flow *f, unsigned side, uint32_t host,
+		       uint32_t id)
+{
+	struct flow_cold *c = &t->cold[f - t->hot];
+
+	seq_write_begin(&c->seq);
+	seq_set(&c->conn_id[side], id);
+	seq_set(&f->host[side], host);
+	seq_write_end(&c->seq);
+}
+
 struct flow *flow_table_count_error(struct flow_table *t, const struct pkt *p)
 {
 	const uint32_t i = find(t, p->hash, &p->key);

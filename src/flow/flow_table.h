@@ -80,6 +80,10 @@ uint32_t flow_table_place(struct flow_table *t, const struct pkt *p);
 struct flow *flow_table_start(struct flow_table *t, uint32_t place, const struct pkt *p,
 			      const uint32_t host[2], const uint32_t id[2]);
 
+/* Gives a side of a live flow, whose host[] was FLOW_NO_HOST, a host and an id. */
+void flow_table_attach(struct flow_table *t, struct flow *f, unsigned side, uint32_t host,
+		       uint32_t id);
+
 /* Counts an ICMP error about the flow that its key names; its timeout and
  * state stay. The flow, or NULL if there is none. */
 struct flow *flow_table_count_error(struct flow_table *t, const struct pkt *p);

@@ -62,9 +62,27 @@ static void take_ids(struct account *a, const uint32_t host[2], uint32_t id[2])
 		id[1] = host[1] == HOST_NONE ? 0 : (uint32_t)host_dir_conn_id(a->hosts, host[1]);
 }
 
+/* The address that is a host by the direction of the frame; NULL: neither. */
+static const struct addr *end_by_way(const struct account *a, const struct pkt *p)
+{
+	const struct addr *ip = p->way == FRAME_WAY_OUT ? pkt_dst(p) : pkt_src(p);
+
+	if (p->way != FRAME_WAY_IN && p->way != FRAME_WAY_OUT)
+		return NULL;
+	return inner_has(a->inner, ip, p->family) ? ip : NULL;
+}
+
 /* The hosts of a packet's addresses, by side. */
 static void hosts_of(struct account *a, const struct pkt *p, uint32_t host[2])
 {
+	if (a->by_way) {
+		const struct addr *ip = end_by_way(a, p);
+		const unsigned side = p->way == FRAME_WAY_OUT ? !p->side : p->side;
+
+		host[side] = ip ? host_dir_touch(a->hosts, ip, p->family) : HOST_NONE;
+		host[!side] = HOST_NONE;
+		return;
+	}
 	host[p->side] = host_of(a, pkt_src(p), p->family);
 	host[!p->side] = host_of(a, pkt_dst(p), p->family);
 }
@@ -152,6 +170,46 @@ static void count_unknown(struct account *a, const struct pkt *p, uint32_t host[
 		l->untracked[reason] += p->packets;
 }
 
+/* The host of a flow's side, which was not one so far: a packet goes to a host
+ * by way of us that came from another. */
+static uint32_t attach_host(struct account *a, struct flow *f, const struct pkt *p, unsigned side)
+{
+	uint32_t host[2], id[2];
+
+	do {
+		hosts_of(a, p, host);
+		/* The last: a host that talks to itself. */
+		if (host[side] == HOST_NONE || host[side] == a->overflow ||
+		    host[side] == f->host[!side])
+			return host[side];
+	} while (!hold_hosts(a, host));
+	take_ids(a, host, id);
+	flow_table_attach(a->flows, f, side, host[side], id[side]);
+	row_conns(a, f, host[side], 1, flow_state_is_half_open(f->state));
+	return host[side];
+}
+
+/* find_ends() where a frame's direction tells what is a host: only one of its
+ * ends is, and which one need not be what it was for the packet before. */
+static void find_ends_by_way(struct account *a, const struct pkt *p, struct account_ends *e,
+			     struct ledger *l)
+{
+	const unsigned side = p->way == FRAME_WAY_OUT ? !p->side : p->side;
+	const bool is_host = end_by_way(a, p);
+	struct flow *f = is_host && p->kind == PKT_KIND_FLOW ? flow_table_touch(a->flows, p) : NULL;
+	uint32_t unknown[2], host;
+
+	if (!f) {
+		count_unknown(a, p, unknown, l);
+		host = unknown[side];
+	} else {
+		l->tracked += p->packets;
+		host = f->host[side] != HOST_NONE ? f->host[side] : attach_host(a, f, p, side);
+	}
+	e->src = row_of(a, side == p->side ? host : HOST_NONE);
+	e->dst = row_of(a, side == p->side ? HOST_NONE : host);
+}
+
 /* Finds or starts the flow of a packet, and the rows of its hosts. */
 static inline void find_ends(struct account *a, const struct pkt *p, struct account_ends *e,
 			     struct ledger *l)
@@ -205,7 +263,10 @@ void account_batch(struct account *a, const struct frame *frames, unsigned n)
 	flow_table_hash(a->flows, a->pkts, good);
 	flow_table_prefetch(a->flows, a->pkts, good);
 	for (unsigned i = 0; i < good; i++)
-		find_ends(a, &a->pkts[i], &a->ends[i], &l);
+		if (a->by_way)
+			find_ends_by_way(a, &a->pkts[i], &a->ends[i], &l);
+		else
+			find_ends(a, &a->pkts[i], &a->ends[i], &l);
 	for (unsigned i = 0; i < good; i++)
 		count_hosts(a, &a->pkts[i], &a->ends[i], &l);
 	ledger_add(&a->ledger, &l);

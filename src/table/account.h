@@ -8,6 +8,7 @@
 #ifndef TABLE_ACCOUNT_H
 #define TABLE_ACCOUNT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/frame.h"
@@ -31,6 +32,7 @@ struct account {
 	struct host_dir *hosts; /* shared */
 	const struct inner *inner; /* shared */
 	uint32_t overflow;	   /* index of the overflow record */
+	bool by_way;		   /* what is a host is told by a frame's direction */
 	uint64_t now_ns;	   /* the stream's clock; read by other threads */
 	struct ledger_guarded ledger;
 	struct arena *arena;

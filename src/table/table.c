@@ -54,6 +54,7 @@ static int account_new(struct account **out, struct table *t, const struct table
 	a->arena = arena;
 	a->hosts = t->hosts;
 	a->inner = t->inner;
+	a->by_way = c->by_way;
 	a->overflow = c->hosts_max;
 	conf.arg = a;
 	ret = flow_table_new(&a->flows, &conf, arena, e);
@@ -82,6 +83,7 @@ static int hosts_new(struct table *t, const struct table_conf *c, struct err *e)
 
 int table_new(struct table **out, const struct table_conf *c, struct err *e)
 {
+	static const struct addr_net everything[] = {{.family = ADDR_V4}, {.family = ADDR_V6}};
 	struct table *t = calloc(1, sizeof(*t));
 	int ret;
 
@@ -93,7 +95,8 @@ int table_new(struct table **out, const struct table_conf *c, struct err *e)
 		goto fail;
 	}
 	t->host_timeout_ns = c->host_timeout_ns;
-	ret = inner_new(&t->inner, c->inner, c->inner_n, e);
+	ret = c->by_way ? inner_new(&t->inner, everything, 2, e)
+			: inner_new(&t->inner, c->inner, c->inner_n, e);
 	if (ret < 0)
 		goto fail;
 	ret = hosts_new(t, c, e);

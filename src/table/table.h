@@ -24,6 +24,10 @@ struct table_conf {
 	struct flow_timeouts timeouts;
 	const struct addr_net *inner; /* copied */
 	size_t inner_n;		      /* 0: the default list */
+	/* Captured on a gateway's inner interface: the source of a frame that
+	 * came in is a host, the destination of one that leaves; and `inner`
+	 * is not looked at. */
+	bool by_way;
 };
 
 /* 0 and *out set, or -EINVAL / -ENOMEM / -errno with e filled. */
