@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# netns.py - network namespaces for a test: its own, and gone when it ends.
+#
+# Nothing here touches an interface outside of the namespaces that it made.
+
+import atexit
+import contextlib
+import ctypes
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+CLONE_NEWNET = 0x40000000
+SIOCETHTOOL = 0x8946
+ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO, ETHTOOL_STXCSUM = 0x1F, 0x24, 0x2C, 0x17
+LIMIT = 30  # seconds that anything which is waited for may take
+
+libc = ctypes.CDLL(None, use_errno=True)
+made = []  # namespaces that are there
+
+
+def skip(why):
+    """Ends this test: skipped; where everything has to be tested, failed."""
+    print(why, file=sys.stderr)
+    sys.exit(1 if os.environ.get("CI") == "true" else 77)
+
+
+def require(*tools):
+    """Root and these programs, or no test."""
+    if os.geteuid() != 0:
+        skip("needs root, to make network namespaces")
+    missing = [tool for tool in ("ip", *tools) if shutil.which(tool) is None]
+    if missing:
+        skip("needs " + ", ".join(missing))
+    sweep()
+    atexit.register(remove_all)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
+
+
+def sweep():
+    """Takes away what tests that were killed have left."""
+    try:
+        names = os.listdir("/run/netns")
+    except FileNotFoundError:
+        return
+    for name in names:
+        parts = name.split("-")
+        if (len(parts) == 3 and parts[0] == "tcsniff" and parts[1].isdigit()
+                and not os.path.exists("/proc/" + parts[1])):
+            subprocess.run(["ip", "netns", "del", name], check=False)
+
+
+def remove_all():
+    while made:
+        made[-1].remove()
+
+
+def wait_until(what, true, limit=LIMIT):
+    """Waits until true() is; its value. what: said if that does not come."""
+    until = time.monotonic() + limit
+    while True:
+        value = true()
+        if value:
+            return value
+        if time.monotonic() > until:
+            what = what() if callable(what) else what
+            raise AssertionError("not within %d s: %s" % (limit, what))
+        time.sleep(0.02)
+
+
+class Namespace:
+    """A network namespace, its loopback interface up and IPv6 off."""
+
+    def __init__(self, name):
+        self.name = "tcsniff-%d-%s" % (os.getpid(), name)
+        subprocess.run(["ip", "netns", "add", self.name], check=True)
+        made.append(self)
+        self.sysctl("net.ipv6.conf.all.disable_ipv6", 1)
+        self.sysctl("net.ipv6.conf.default.disable_ipv6", 1)
+        self.run("ip", "link", "set", "lo", "up")
+
+    def remove(self):
+        if self in made:
+            made.remove(self)
+            subprocess.run(["ip", "netns", "del", self.name], check=False)
+
+    def command(self, *args):
+        return ["ip", "netns", "exec", self.name, *(str(arg) for arg in args)]
+
+    def run(self, *args, check=True, **kwargs):
+        """Runs a command in here to its end; what it wrote to standard output."""
+        done = subprocess.run(self.command(*args), stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=LIMIT, check=False, text=True, **kwargs)
+        if check and done.returncode:
+            raise AssertionError("%s: exit %d: %s%s" % (" ".join(map(str, args)), done.returncode,
+                                                        done.stdout, done.stderr))
+        return done.stdout
+
+    def sysctl(self, name, value):
+        self.run("sh", "-c", 'echo "$1" >"/proc/sys/$2"', "sh", value, name.replace(".", "/"))
+
+    @contextlib.contextmanager
+    def inside(self):
+        """This thread is in the namespace; sockets stay there."""
+        with open("/proc/thread-self/ns/net", "rb") as home:
+            with open("/run/netns/" + self.name, "rb") as here:
+                enter(here)
+            try:
+                yield
+            finally:
+                enter(home)
+
+    def ip(self, *args):
+        """ip(8)"""
+        return self.run("ip", *args)
+
+    def address(self, dev, *addresses):
+        """The interface has these, and is up."""
+        if any(":" in a for a in addresses):
+            self.sysctl("net.ipv6.conf.%s.disable_ipv6" % dev, 0)
+        for a in addresses:
+            self.ip("address", "add", a, "dev", dev, *(["nodad"] if ":" in a else []))
+        self.ip("link", "set", dev, "up")
+
+    def counters(self, dev):
+        """What the kernel has counted on an interface."""
+        names = ("rx_bytes", "rx_packets", "rx_errs", "rx_drop", "rx_fifo", "rx_frame", "rx_comp",
+                 "rx_mcast", "tx_bytes", "tx_packets", "tx_errs", "tx_drop")
+        for line in self.run("cat", "/proc/net/dev").splitlines():
+            name, _, values = line.partition(":")
+            if name.strip() == dev:
+                return dict(zip(names, map(int, values.split())))
+        raise AssertionError("no interface " + dev)
+
+    def is_promisc(self, dev):
+        return int(self.run("cat", "/sys/class/net/%s/flags" % dev), 16) & 0x100 != 0
+
+    def mac(self, dev):
+        return self.run("cat", "/sys/class/net/%s/address" % dev).strip()
+
+    def offloads(self, dev, on):
+        """Segments are merged (TSO, GSO, GRO), or each is a frame."""
+        commands = [ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO]
+        with self.inside(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            for command in ([ETHTOOL_STXCSUM] + commands if on else commands):
+                value = ctypes.create_string_buffer(struct.pack("=II", command, on))
+                ifreq = struct.pack("16sP", dev.encode(), ctypes.addressof(value))
+                fcntl.ioctl(s, SIOCETHTOOL, ifreq.ljust(40, b"\0"))
+
+
+def enter(f):
+    if libc.setns(f.fileno(), CLONE_NEWNET) < 0:
+        raise OSError(ctypes.get_errno(), "setns")
+
+
+def veth(a, a_dev, b, b_dev, offloads=False):
+    """A cable between two namespaces; both ends up."""
+    subprocess.run(["ip", "link", "add", a_dev, "netns", a.name, "type", "veth",
+                    "peer", "name", b_dev, "netns", b.name], check=True)
+    for ns, dev in ((a, a_dev), (b, b_dev)):
+        ns.offloads(dev, offloads)
+        ns.ip("link", "set", dev, "up")
+
+
+def children_end_with_us():
+    """In a child: it does not outlive this test."""
+    libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+class Sender:
+    """Raw frames into an interface."""
+
+    def __init__(self, ns, dev):
+        with ns.inside():
+            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+            self.socket.bind((dev, 0))
+
+    def send(self, *frames):
+        for frame in frames:
+            self.socket.send(frame)
+
+    def close(self):
+        self.socket.close()
