@@ -93,6 +93,7 @@ static inline bool fast_decode(const struct frame *f, struct pkt *p)
 	p->way = f->way;
 	p->quoted = PKT_QUOTE_NONE;
 	p->is_reply = false;
+	p->fragment = PKT_WHOLE;
 	p->side = fast_key(&p->key, &src, &dst, l4, proto, p->family);
 	return true;
 }

@@ -9,6 +9,7 @@
 
 #define IPV4_BYTES	20
 #define FRAGMENT_OFFSET 0x1fff
+#define FRAGMENT_MORE	0x2000
 
 static void read_addrs(struct addr *src, struct addr *dst, const uint8_t *h)
 {
@@ -16,6 +17,15 @@ static void read_addrs(struct addr *src, struct addr *dst, const uint8_t *h)
 	dst->w[0] = dst->w[1] = 0;
 	memcpy(src->b, h + 12, 4);
 	memcpy(dst->b, h + 16, 4);
+}
+
+static enum pkt_fragment read_fragment(const uint8_t *h)
+{
+	const uint16_t field = load_be16(h + 6);
+
+	if (field & FRAGMENT_OFFSET)
+		return PKT_LATER;
+	return field & FRAGMENT_MORE ? PKT_FIRST : PKT_WHOLE;
 }
 
 enum walk_next ipv4_walk(struct walk *w, struct pkt *p)
@@ -41,10 +51,12 @@ enum walk_next ipv4_walk(struct walk *w, struct pkt *p)
 		return walk_end(w, PKT_MALFORMED_LONG);
 
 	p->ip_bytes = length;
+	p->fragment = (uint8_t)read_fragment(h);
+	p->frag_id = load_be16(h + 4);
 	read_addrs(&src, &dst, h);
 	/* From here on, only what belongs to the packet: no padding. */
 	rest = bytes_of(h, bytes_left(&w->b) < length ? bytes_left(&w->b) : length);
-	if (load_be16(h + 6) & FRAGMENT_OFFSET)
+	if (p->fragment == PKT_LATER)
 		packet_finish_without(p, &src, &dst, PKT_KIND_FRAGMENT, ADDR_V4, h[9]);
 	else if (!bytes_take(&rest, header))
 		packet_finish_without(p, &src, &dst, PKT_KIND_FLOW, ADDR_V4, h[9]);

@@ -51,6 +51,14 @@ enum pkt_quote {
 	PKT_QUOTE_WHOLE, /* the whole key is */
 };
 
+/* What a packet is of its datagram. An IPv6 packet with a fragment header that
+ * is all of its datagram is whole. */
+enum pkt_fragment {
+	PKT_WHOLE,
+	PKT_FIRST, /* at offset 0, and more to come */
+	PKT_LATER, /* the same as PKT_KIND_FRAGMENT */
+};
+
 /* TCP flags, where they are in byte 13 of the header (RFC 9293). */
 #define PKT_TCP_FIN 0x01
 #define PKT_TCP_SYN 0x02
@@ -101,6 +109,8 @@ struct pkt {
 	uint8_t way;	   /* enum frame_way */
 	uint8_t quoted;	   /* enum pkt_quote, of PKT_KIND_ICMP_ERROR */
 	bool is_reply;	   /* an ICMP reply type */
+	uint8_t fragment;  /* enum pkt_fragment */
+	uint32_t frag_id;  /* the datagram's identification, if it is not whole */
 	/* The packet's own addresses. For PKT_KIND_FLOW the same as the key's
 	 * and not filled: see pkt_src() and pkt_dst(). */
 	struct addr own[2];

@@ -243,6 +243,9 @@ static void fragments_but_the_first_have_no_ports(void **state)
 		assert_true(addr_equal(pkt_dst(&p), &dst));
 		assert_int_equal(p.kind, is_later ? PKT_KIND_FRAGMENT : PKT_KIND_FLOW);
 		assert_int_equal(p.key.port[p.side], is_later ? 0 : 1000);
+		assert_int_equal(p.fragment, is_later ? PKT_LATER : i % 2 ? PKT_FIRST : PKT_WHOLE);
+		if (p.fragment != PKT_WHOLE)
+			assert_int_equal(p.frag_id, 0x1234);
 	}
 }
 
@@ -350,11 +353,47 @@ static void later_fragments_of_ipv6_are_of_the_protocol_that_they_name(void **st
 			assert_int_equal(p.verdict, PKT_OK);
 			assert_int_equal(p.kind, PKT_KIND_FRAGMENT);
 			assert_int_equal(p.class, nexts[i].class);
+			assert_int_equal(p.fragment, PKT_LATER);
+			assert_int_equal(p.frag_id, 0);
 			assert_int_equal(p.ip_bytes, c.n);
 			assert_int_equal(p.key.port[0], 0);
 			assert_int_equal(p.key.port[1], 0);
 			assert_true(addr_equal(pkt_src(&p), &src));
 		}
+}
+
+static void fragments_of_ipv6_carry_their_identification(void **state)
+{
+	/* offset and more: of all, the first, a later one */
+	static const struct {
+		uint16_t field;
+		uint8_t fragment;
+	} cases[] = {{0, PKT_WHOLE}, {6, PKT_WHOLE}, {1, PKT_FIRST}, {8, PKT_LATER}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct craft c = {0};
+		struct pkt p;
+
+		craft_ipv6(&c, 1, 2, PROTO_FRAGMENT, 16 + 8);
+		put_extension(&c, PROTO_FRAGMENT, PROTO_DSTOPTS, 0);
+		craft_set(&c, c.n - 6, 2, cases[i].field);
+		craft_set(&c, c.n - 4, 4, 0x89abcdef);
+		put_extension(&c, PROTO_DSTOPTS, PROTO_UDP, 0);
+		craft_udp(&c, 1000, 53);
+		for (size_t cap = 48; cap <= c.n; cap++) {
+			decode_raw(&c, cap, &p);
+			assert_int_equal(p.verdict, PKT_OK);
+			assert_int_equal(p.fragment, cases[i].fragment);
+			if (p.fragment != PKT_WHOLE)
+				assert_int_equal(p.frag_id, 0x89abcdef);
+		}
+		assert_int_equal(p.kind, i == 3 ? PKT_KIND_FRAGMENT : PKT_KIND_FLOW);
+		assert_int_equal(p.key.port[p.side], i == 3 ? 0 : 1000);
+		/* not captured: nobody knows that it is a fragment */
+		decode_raw(&c, 47, &p);
+		assert_int_equal(p.fragment, PKT_WHOLE);
+	}
 }
 
 static void ah_of_ipv4_is_another_protocol(void **state)
@@ -498,6 +537,7 @@ int main(void)
 		cmocka_unit_test(padding_behind_a_packet_is_not_read_as_ports),
 		cmocka_unit_test(fragments_but_the_first_have_no_ports),
 		cmocka_unit_test(extension_chains_are_walked_as_far_as_captured),
+		cmocka_unit_test(fragments_of_ipv6_carry_their_identification),
 		cmocka_unit_test(later_fragments_of_ipv6_are_of_the_protocol_that_they_name),
 		cmocka_unit_test(ah_of_ipv4_is_another_protocol),
 		cmocka_unit_test(endless_chains_end_with_their_packet),
