@@ -9,6 +9,11 @@
 
 #define VLAN_TAG_BYTES 4 /* TCI and the next type */
 
+void vlan_count(struct pkt_decoder *d, uint16_t type)
+{
+	layer_count(d, LAYER_SEEN + (type == 0x8100 ? LAYER_VLAN : LAYER_QINQ));
+}
+
 enum walk_next ethertype_walk(struct walk *w)
 {
 	const uint8_t *h;
@@ -26,6 +31,7 @@ enum walk_next ethertype_walk(struct walk *w)
 		h = walk_take(w, VLAN_TAG_BYTES);
 		if (!h)
 			return walk_end(w, PKT_NOT_IP_CUT);
+		vlan_count(w->decoder, w->type);
 		return walk_ethertype(w, load_be16(h + 2));
 	case 0x8847: /* unicast and multicast labels (RFC 5332) */
 	case 0x8848:

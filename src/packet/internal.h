@@ -4,13 +4,15 @@
  *
  * Each step takes its own header off the cursor and says what comes next; a
  * loop in pkt.c goes on until a step ends the walk with a verdict. Every step
- * consumes bytes, so the walk is bounded by the frame. Tunnels over IP will
- * be more steps of the same loop.
+ * consumes bytes, so the walk is bounded by the frame. Tunnels over IP are
+ * more steps of the same loop: see tunnel.c.
  */
 #ifndef PACKET_INTERNAL_H
 #define PACKET_INTERNAL_H
 
+#include "base/atomics.h"
 #include "base/bytes.h"
+#include "packet/decap.h"
 #include "packet/pkt.h"
 
 struct walk {
@@ -19,8 +21,18 @@ struct walk {
 	uint16_t type;	   /* for WALK_ETHERTYPE */
 	uint8_t verdict;   /* for WALK_END */
 	uint8_t ip_family; /* for WALK_IP: what the layer below said; 0: nothing */
+	uint8_t proto;	   /* of the IP packet, behind its extensions */
 	const uint8_t *ip; /* where the IP header is ... */
 	struct bytes l4;   /* ... and what is behind it and its extensions; empty: nothing */
+
+	struct pkt_decoder *decoder; /* NULL: no tunnel is opened, nothing counted */
+	uint8_t depth;		     /* tunnels entered */
+	uint8_t kind;		     /* enum decap_kind of the last */
+	bool is_opening;	     /* its inside has not been read yet ... */
+	struct pkt *outer;	     /* ... and this is the packet that it is in */
+	const uint8_t *outer_ip;
+	struct bytes outer_l4;
+	bool is_cut; /* the next IP packet may have been longer than w->wire */
 };
 
 enum walk_next {
@@ -30,6 +42,7 @@ enum walk_next {
 	WALK_PPPOE,
 	WALK_PPP,
 	WALK_IP,
+	WALK_TUNNEL, /* p is all read: what is in it? */
 };
 
 static inline enum walk_next walk_end(struct walk *w, enum pkt_verdict v)
@@ -50,6 +63,18 @@ static inline enum walk_next walk_ethertype(struct walk *w, uint16_t type)
 	return WALK_ETHERTYPE;
 }
 
+static inline void layer_count(struct pkt_decoder *d, unsigned counter)
+{
+	if (d)
+		counter_add(&d->counts.n[counter], 1);
+}
+
+/* A bit of pkt_decoder.udp_ports. Common ports and those of tunnels differ. */
+static inline uint64_t udp_port_bit(uint16_t port)
+{
+	return 1ull << ((port ^ port >> 8) & 63);
+}
+
 /* Steps over n bytes of a link header: where they start, or NULL if they are
  * not all captured. */
 static inline const uint8_t *walk_take(struct walk *w, size_t n)
@@ -63,8 +88,11 @@ static inline const uint8_t *walk_take(struct walk *w, size_t n)
 
 /* link.c */
 enum walk_next link_walk(struct walk *w, struct pkt *p, uint16_t link);
+enum walk_next ethernet_walk(struct walk *w);
 /* ethertype.c: what a type number says, and VLAN tags */
 enum walk_next ethertype_walk(struct walk *w);
+/* Counts a tag of that number. */
+void vlan_count(struct pkt_decoder *d, uint16_t type);
 /* mpls.c, ppp.c */
 enum walk_next mpls_walk(struct walk *w);
 enum walk_next pppoe_walk(struct walk *w);
@@ -75,7 +103,30 @@ enum walk_next chdlc_walk(struct walk *w);
 /* segments.c: a frame that is several packets, once the walk is over */
 void segments_count(struct pkt *p, const struct walk *w, const struct frame *f);
 
-/* ipv4.c, ipv6.c: the last steps; they fill p. */
+/* tunnel.c: behind an IP packet that was read, and back to it when the inside
+ * of the tunnel that it is could not be */
+enum walk_next tunnel_walk(struct walk *w, struct pkt *p);
+void tunnel_leave(struct walk *w, struct pkt *p);
+/* What is sent to a UDP port; DECAP_KINDS: no tunnel. */
+enum decap_kind udp_tunnel_kind(const struct decap_conf *c, uint16_t port);
+
+/* gre.c, erspan.c, vxlan.c, geneve.c, gtpu.c: steps into tunnels. The kind is
+ * erspan or gre; `b` is at its header. */
+enum decap_kind gre_kind(const struct bytes *b);
+enum walk_next gre_walk(struct walk *w);
+enum walk_next erspan_walk(struct walk *w, bool is_type_1);
+enum walk_next vxlan_walk(struct walk *w, bool is_gpe);
+enum walk_next geneve_walk(struct walk *w);
+enum walk_next gtpu_walk(struct walk *w);
+
+/* What a type number in a tunnel's header says is behind it. */
+static inline enum walk_next walk_payload(struct walk *w, uint16_t type)
+{
+	return type == 0x6558 /* transparent Ethernet bridging */ ? ethernet_walk(w)
+								  : walk_ethertype(w, type);
+}
+
+/* ipv4.c, ipv6.c: they fill p. */
 enum walk_next ipv4_walk(struct walk *w, struct pkt *p);
 enum walk_next ipv6_walk(struct walk *w, struct pkt *p);
 
@@ -106,14 +157,21 @@ uint8_t key_fill(struct pkt_key *k, const struct addr *src, const struct addr *d
 /* After the addresses are known: transport, key, kind, class. */
 void packet_finish(struct pkt *p, const struct addr *src, const struct addr *dst, struct bytes *b,
 		   uint8_t family, uint8_t proto);
-/* The same at the end of a walk: the IP header is at ip, `rest` behind it. */
+/* The same at the end of an IP step, `rest` being behind the header. */
 static inline void walk_finish(struct walk *w, struct pkt *p, const struct addr *src,
-			       const struct addr *dst, const uint8_t *ip, struct bytes rest,
-			       uint8_t family, uint8_t proto)
+			       const struct addr *dst, struct bytes rest, uint8_t family)
+{
+	w->l4 = rest;
+	packet_finish(p, src, dst, &rest, family, w->proto);
+}
+
+/* The IP header is at ip; nothing is known to be behind it yet. */
+static inline void walk_ip_header(struct walk *w, const uint8_t *ip, uint8_t proto)
 {
 	w->ip = ip;
-	w->l4 = rest;
-	packet_finish(p, src, dst, &rest, family, proto);
+	w->l4 = bytes_of(NULL, 0);
+	w->proto = proto;
+	w->is_cut = false;
 }
 
 /* The same for a packet whose transport header is not in it. */

@@ -47,9 +47,10 @@ enum walk_next ipv4_walk(struct walk *w, struct pkt *p)
 		length = (uint32_t)w->wire;
 	if (length < header)
 		return walk_end(w, PKT_MALFORMED_SHORT);
-	if (length > w->wire)
+	if (length > w->wire && !w->is_cut)
 		return walk_end(w, PKT_MALFORMED_LONG);
 
+	walk_ip_header(w, h, h[9]);
 	p->ip_bytes = length;
 	p->fragment = (uint8_t)read_fragment(h);
 	p->frag_id = load_be16(h + 4);
@@ -61,8 +62,8 @@ enum walk_next ipv4_walk(struct walk *w, struct pkt *p)
 	else if (!bytes_take(&rest, header))
 		packet_finish_without(p, &src, &dst, PKT_KIND_FLOW, ADDR_V4, h[9]);
 	else
-		walk_finish(w, p, &src, &dst, h, rest, ADDR_V4, h[9]);
-	return walk_end(w, PKT_OK);
+		walk_finish(w, p, &src, &dst, rest, ADDR_V4);
+	return WALK_TUNNEL;
 }
 
 enum pkt_quote ipv4_quote_read(struct pkt *p, struct bytes *b)

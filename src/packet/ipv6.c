@@ -72,7 +72,7 @@ enum walk_next ipv6_walk(struct walk *w, struct pkt *p)
 	length = length ? length + IPV6_BYTES : w->wire; /* 0: a jumbogram, or offload */
 	if (length < IPV6_BYTES)
 		return walk_end(w, PKT_MALFORMED_SHORT);
-	if (length > w->wire)
+	if (length > w->wire && !w->is_cut)
 		return walk_end(w, PKT_MALFORMED_LONG);
 
 	p->ip_bytes = (uint32_t)length;
@@ -82,13 +82,14 @@ enum walk_next ipv6_walk(struct walk *w, struct pkt *p)
 	bytes_take(&rest, IPV6_BYTES);
 	proto = h[6];
 	p->fragment = (uint8_t)walk_extensions(&rest, &proto, &p->frag_id);
+	walk_ip_header(w, h, proto);
 	if (p->fragment == PKT_LATER)
 		packet_finish_without(p, &src, &dst, PKT_KIND_FRAGMENT, ADDR_V6, proto);
 	else if (is_extension(proto))
 		packet_finish_without(p, &src, &dst, PKT_KIND_FLOW, ADDR_V6, proto);
 	else
-		walk_finish(w, p, &src, &dst, h, rest, ADDR_V6, proto);
-	return walk_end(w, PKT_OK);
+		walk_finish(w, p, &src, &dst, rest, ADDR_V6);
+	return WALK_TUNNEL;
 }
 
 enum pkt_quote ipv6_quote_read(struct pkt *p, struct bytes *b)

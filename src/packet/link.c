@@ -65,16 +65,18 @@ static enum walk_next loopback_walk(struct walk *w)
 	}
 }
 
+enum walk_next ethernet_walk(struct walk *w)
+{
+	const uint8_t *h = walk_take(w, ETHERNET_BYTES);
+
+	return h ? walk_ethertype(w, load_be16(h + 12)) : walk_end(w, PKT_NOT_IP_CUT);
+}
+
 enum walk_next link_walk(struct walk *w, struct pkt *p, uint16_t link)
 {
-	const uint8_t *h;
-
 	switch (link) {
 	case LINK_ETHERNET:
-		h = walk_take(w, ETHERNET_BYTES);
-		if (!h)
-			return walk_end(w, PKT_NOT_IP_CUT);
-		return walk_ethertype(w, load_be16(h + 12));
+		return ethernet_walk(w);
 	case LINK_LINUX_SLL:
 		return sll_walk(w, p);
 	case LINK_LINUX_SLL2:

@@ -15,6 +15,7 @@ enum walk_next mpls_walk(struct walk *w)
 {
 	const uint8_t *h;
 
+	layer_count(w->decoder, LAYER_SEEN + LAYER_MPLS);
 	do {
 		h = walk_take(w, LABEL_BYTES);
 		if (!h)

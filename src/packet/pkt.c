@@ -28,41 +28,85 @@ static enum walk_next ip_walk(struct walk *w, struct pkt *p)
 	return walk_end(w, PKT_MALFORMED_VERSION);
 }
 
-enum pkt_verdict pkt_decode(const struct frame *f, struct pkt *p)
+static enum walk_next walk_step(struct walk *w, struct pkt *p, enum walk_next next)
 {
-	struct walk w;
+	switch (next) {
+	case WALK_IP:
+		return ip_walk(w, p);
+	case WALK_TUNNEL:
+		return tunnel_walk(w, p);
+	case WALK_ETHERTYPE:
+		return ethertype_walk(w);
+	case WALK_MPLS:
+		return mpls_walk(w);
+	case WALK_PPPOE:
+		return pppoe_walk(w);
+	default:
+		return ppp_walk(w);
+	}
+}
+
+static __attribute__((noinline)) enum pkt_verdict walk_frame(struct pkt_decoder *d,
+							     const struct frame *f, struct pkt *p)
+{
+	struct walk w = {.b = bytes_of(f->data, f->caplen), .wire = f->wirelen, .decoder = d};
+	struct pkt outer;
 	enum walk_next next;
 
-	if (__builtin_expect(fast_decode(f, p), 1))
-		return PKT_OK;
-	w = (struct walk){.b = bytes_of(f->data, f->caplen), .wire = f->wirelen};
+	w.outer = &outer;
 	p->ts_ns = f->ts_ns;
 	p->way = f->way;
-	next = link_walk(&w, p, f->link);
-	while (next != WALK_END) {
-		switch (next) {
-		case WALK_IP:
-			next = ip_walk(&w, p);
-			break;
-		case WALK_ETHERTYPE:
-			next = ethertype_walk(&w);
-			break;
-		case WALK_MPLS:
-			next = mpls_walk(&w);
-			break;
-		case WALK_PPPOE:
-			next = pppoe_walk(&w);
-			break;
-		default:
-			next = ppp_walk(&w);
-			break;
-		}
-	}
-	p->verdict = w.verdict;
 	p->packets = 1;
+	if (f->vlan_tpid)
+		vlan_count(d, f->vlan_tpid);
+	next = link_walk(&w, p, f->link);
+	while (next != WALK_END)
+		next = walk_step(&w, p, next);
+	if (w.is_opening)
+		tunnel_leave(&w, p);
+	p->verdict = w.verdict;
 	if (f->gso_proto && w.verdict == PKT_OK)
 		segments_count(p, &w, f);
 	return (enum pkt_verdict)w.verdict;
+}
+
+enum pkt_verdict pkt_decode(const struct frame *f, struct pkt *p)
+{
+	if (__builtin_expect(fast_decode(f, p), 1))
+		return PKT_OK;
+	return walk_frame(NULL, f, p);
+}
+
+/* Counts the layers of a frame that fast_decode() took; true if it is a tunnel
+ * that is to be opened, and nothing was counted. */
+static __attribute__((noinline)) bool note_fast(struct pkt_decoder *d, const struct frame *f,
+						const struct pkt *p)
+{
+	const enum decap_kind kind = p->class == PKT_UDP
+					     ? udp_tunnel_kind(&d->conf, p->key.port[!p->side])
+					     : DECAP_KINDS;
+
+	if (kind != DECAP_KINDS) {
+		if (d->conf.kinds >> kind & 1)
+			return true;
+		layer_count(d, LAYER_SEEN + LAYER_TUNNEL + kind);
+	}
+	if (f->vlan_tpid)
+		vlan_count(d, f->vlan_tpid);
+	return false;
+}
+
+enum pkt_verdict pkt_decode_with(struct pkt_decoder *d, const struct frame *f, struct pkt *p)
+{
+	if (__builtin_expect(fast_decode(f, p), 1)) {
+		const uint64_t hit = p->class == PKT_UDP
+					     ? d->udp_ports & udp_port_bit(p->key.port[!p->side])
+					     : 0;
+
+		if (__builtin_expect((hit | f->vlan_tpid) == 0, 1) || !note_fast(d, f, p))
+			return PKT_OK;
+	}
+	return walk_frame(d, f, p);
 }
 
 const char *pkt_verdict_name(enum pkt_verdict v)

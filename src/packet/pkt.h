@@ -69,11 +69,14 @@ enum pkt_fragment {
 enum pkt_proto {
 	PROTO_HOPOPTS = 0,
 	PROTO_ICMP = 1,
+	PROTO_IPIP = 4,
 	PROTO_TCP = 6,
 	PROTO_UDP = 17,
 	PROTO_DCCP = 33,
+	PROTO_IPV6 = 41,
 	PROTO_ROUTING = 43,
 	PROTO_FRAGMENT = 44,
+	PROTO_GRE = 47,
 	PROTO_AH = 51,
 	PROTO_ICMPV6 = 58,
 	PROTO_DSTOPTS = 60,
@@ -126,7 +129,8 @@ static inline const struct addr *pkt_dst(const struct pkt *p)
 	return p->kind == PKT_KIND_FLOW ? &p->key.addr[!p->side] : &p->own[1];
 }
 
-/* Decodes f into p and returns p->verdict. */
+/* Decodes f into p and returns p->verdict. Tunnels over IP stay closed: see
+ * decap.h. */
 enum pkt_verdict pkt_decode(const struct frame *f, struct pkt *p);
 
 /* A stable lower-case name for a verdict, as the ledger prints it. */

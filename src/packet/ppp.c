@@ -74,5 +74,6 @@ enum walk_next pppoe_walk(struct walk *w)
 
 	if (!h)
 		return walk_end(w, PKT_NOT_IP_CUT);
+	layer_count(w->decoder, LAYER_SEEN + LAYER_PPPOE);
 	return h[1] == PPPOE_SESSION ? WALK_PPP : walk_end(w, PKT_NOT_IP);
 }
