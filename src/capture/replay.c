@@ -15,6 +15,7 @@
 
 #include "base/atomics.h"
 #include "base/units.h"
+#include "base/clock.h"
 #include "capture/filter.h"
 #include "capture/pcap_file.h"
 
@@ -28,6 +29,7 @@ struct replay {
 	size_t current; /* read by replay_progress() */
 	struct frame pending[SOURCE_BATCH];
 	unsigned pos, pending_n;
+	struct clock clock; /* of what is in pending */
 	uint64_t now_ns, tick_end_ns;
 	uint64_t wall_start_ns, first_ns; /* of the paced clock; 0: not started */
 	uint64_t total_bytes;
@@ -66,6 +68,18 @@ static int choose(struct replay *r, unsigned n, struct err *e)
 	}
 	r->pending_n = kept;
 	return 0;
+}
+
+/* Puts the stamps of what is pending on one line. */
+static void place(struct replay *r)
+{
+	for (unsigned i = 0; i < r->pending_n; i++) {
+		const uint64_t ns = clock_place(&r->clock, r->pending[i].ts_ns);
+
+		r->pending[i].ts_ns = ns;
+		if (ns > r->clock.now_ns)
+			r->clock.now_ns = ns;
+	}
 }
 
 /* The next file that can be opened, or -ENODATA. */
@@ -111,8 +125,11 @@ static int find_frames(struct replay *r, struct err *e)
 {
 	int ret = 0;
 
-	for (unsigned i = 0; i < LOOKS && ret == 0 && r->pos == r->pending_n; i++)
+	for (unsigned i = 0; i < LOOKS && ret == 0 && r->pos == r->pending_n; i++) {
 		ret = refill(r, e);
+		if (ret == 0)
+			place(r);
+	}
 	return ret;
 }
 
@@ -223,6 +240,11 @@ void replay_progress(const struct replay *r, uint64_t *done, uint64_t *total)
 	for (size_t i = 0; i < current; i++)
 		*done += size_of(r->conf.paths[i]);
 	*total = r->total_bytes;
+}
+
+void replay_times(const struct replay *r, struct clock_history *out)
+{
+	clock_history(&r->clock, out);
 }
 
 int replay_open(struct replay **out, const struct replay_conf *c, struct err *e)

@@ -3,8 +3,9 @@
  * replay.h - capture files, one after the other, as a source of frames.
  *
  * Threading: one thread, but for replay_progress(), which any may call.
- * Time:      the stream's clock is the largest stamp so far; with a speed, it
- *            goes on between frames as it did when they were captured.
+ * Time:      the stream's clock is the largest stamp so far, jumps taken out
+ *            (base/clock.h); with a speed, it goes on between frames as it
+ *            did when they were captured.
  */
 #ifndef CAPTURE_REPLAY_H
 #define CAPTURE_REPLAY_H
@@ -14,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/clock.h"
 #include "capture/source.h"
 
 struct replay;
@@ -43,5 +45,8 @@ bool replay_frames_stay(const struct replay *r);
 
 /* Any thread. Bytes of all files read, and their size (0: not known). */
 void replay_progress(const struct replay *r, uint64_t *done, uint64_t *total);
+
+/* Any thread. How stamps have jumped. */
+void replay_times(const struct replay *r, struct clock_history *out);
 
 #endif

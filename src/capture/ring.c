@@ -27,6 +27,7 @@
 
 #include "base/atomics.h"
 #include "base/units.h"
+#include "base/clock.h"
 #include "capture/netdev.h"
 
 #ifndef VIRTIO_NET_HDR_GSO_UDP_L4 /* Linux 6.2 */
@@ -46,7 +47,7 @@ struct ring {
 	uint32_t left;	       /* frames in it that were not handed out; 0: not ours */
 	bool is_ours, is_last; /* the block; its last frames are handed out */
 	const uint8_t *next;   /* frame in it */
-	uint64_t now_ns;
+	struct clock clock;
 	uint32_t taken; /* blocks since the last look at how many wait */
 	uint32_t high;	/* read by others */
 	struct ring_stats stats;
@@ -142,13 +143,14 @@ static inline uint64_t stamp_of(const struct tpacket3_hdr *h)
 	return h->tp_sec * NS_PER_SEC + h->tp_nsec;
 }
 
-static inline void fill(const struct ring *r, struct frame *f, const struct tpacket3_hdr *h)
+static inline void fill(const struct ring *r, struct frame *f, const struct tpacket3_hdr *h,
+			uint64_t ts_ns)
 {
 	const struct sockaddr_ll *ll =
 		(const void *)((const uint8_t *)h + TPACKET_ALIGN(sizeof(*h)));
 
 	f->data = (const uint8_t *)h + h->tp_mac;
-	f->ts_ns = stamp_of(h);
+	f->ts_ns = ts_ns;
 	f->caplen = h->tp_snaplen;
 	f->wirelen = h->tp_len;
 	f->link = ll->sll_hatype == ARPHRD_ETHER ? 1 : netdev_link(ll->sll_hatype);
@@ -169,22 +171,22 @@ static inline void fill(const struct ring *r, struct frame *f, const struct tpac
 static int hand_out(struct ring *r)
 {
 	unsigned n = 0;
-	uint64_t end_ns;
+	uint64_t end_ns = 0;
 
-	r->now_ns = stamp_of((const void *)r->next) > r->now_ns ? stamp_of((const void *)r->next)
-								: r->now_ns;
-	end_ns = r->now_ns - r->now_ns % SOURCE_TICK_NS + SOURCE_TICK_NS;
 	while (n < SOURCE_BATCH && r->left) {
 		const struct tpacket3_hdr *h = (const void *)r->next;
-		const uint64_t ts_ns = stamp_of(h);
+		const uint64_t ts_ns = clock_place(&r->clock, stamp_of(h));
 
-		if (ts_ns >= end_ns)
+		if (n && ts_ns >= end_ns)
 			break;
 		__builtin_prefetch(r->next + h->tp_next_offset);
 		__builtin_prefetch(r->next + h->tp_next_offset + 64);
-		if (ts_ns > r->now_ns)
-			r->now_ns = ts_ns;
-		fill(r, &r->frames[n++], h);
+		if (ts_ns > r->clock.now_ns)
+			r->clock.now_ns = ts_ns;
+		if (n == 0)
+			end_ns =
+				r->clock.now_ns - r->clock.now_ns % SOURCE_TICK_NS + SOURCE_TICK_NS;
+		fill(r, &r->frames[n++], h, ts_ns);
 		r->next += h->tp_next_offset;
 		r->left--;
 	}
@@ -204,10 +206,10 @@ static uint64_t wall_ns(void)
  * this. */
 static void idle_clock(struct ring *r)
 {
-	const uint64_t ns = wall_ns() - 2 * r->retire_ms * NS_PER_MSEC;
+	const uint64_t ns = clock_place(&r->clock, wall_ns() - 2 * r->retire_ms * NS_PER_MSEC);
 
-	if (ns > r->now_ns)
-		r->now_ns = ns;
+	if (ns > r->clock.now_ns)
+		r->clock.now_ns = ns;
 }
 
 static int ring_recv(void *ctx, const struct frame **frames, uint64_t *now_ns, struct err *e)
@@ -231,7 +233,7 @@ static int ring_recv(void *ctx, const struct frame **frames, uint64_t *now_ns, s
 	if (r->is_ours)
 		n = hand_out(r);
 	*frames = r->frames;
-	*now_ns = r->now_ns;
+	*now_ns = r->clock.now_ns;
 	return n;
 }
 
@@ -280,6 +282,7 @@ void ring_stats(struct ring *r, struct ring_stats *out)
 		r->stats.drops += s.tp_drops;
 		r->stats.freezes += s.tp_freeze_q_cnt;
 	}
+	clock_history(&r->clock, &r->stats.times);
 	*out = r->stats;
 }
 

@@ -8,8 +8,9 @@
  *
  * Threading: a ring's source belongs to one worker. ring_stats() and the
  *            socket's options belong to one other thread. ring_high() any.
- * Time:      the clock is the largest stamp so far; while nothing comes, wall
- *            time less what may still wait in an unfinished block.
+ * Time:      the clock is the largest stamp so far, jumps taken out
+ *            (base/clock.h); while nothing comes, wall time less what may
+ *            still wait in an unfinished block.
  */
 #ifndef CAPTURE_RING_H
 #define CAPTURE_RING_H
@@ -18,6 +19,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/clock.h"
 #include "capture/source.h"
 
 struct ring;
@@ -45,6 +47,7 @@ struct source ring_source(struct ring *r);
 struct ring_stats {
 	uint64_t drops;	  /* frames that found no room */
 	uint64_t freezes; /* times that the ring was full */
+	struct clock_history times;
 };
 
 /* Since it was opened. The kernel forgets its counters when it tells them, so

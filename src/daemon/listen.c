@@ -163,6 +163,7 @@ void listen_look(struct listen *l)
 		live_stats(l->live, i, &s);
 		table_note_losses(l->table, i, s.ring.drops, s.ring.freezes);
 		table_note_ring(l->table, i, s.blocks, s.high);
+		table_note_times(l->table, i, &s.ring.times);
 		drops += s.ring.drops;
 		freezes += s.ring.freezes;
 	}

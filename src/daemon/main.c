@@ -50,6 +50,7 @@ struct run {
 	bool interrupted;
 	struct report_progress progress;
 	struct report_links links;
+	struct report_jumps jumps;
 };
 
 /* --- up --------------------------------------------------------------------- */
@@ -189,11 +190,24 @@ static bool signal_came(const struct run *r)
 	return read(r->signal_fd, &info, sizeof(info)) == sizeof(info);
 }
 
+/* In what is counted, not in us. */
+static void look_for_faults(struct run *r)
+{
+	struct clock_history times;
+
+	if (r->replay) {
+		replay_times(r->replay, &times);
+		table_note_times(r->table, 0, &times);
+	}
+	report_unknown_links(&r->links, r->table);
+	report_jumps(&r->jumps, r->table);
+}
+
 static void look(struct run *r, bool terminal)
 {
 	uint64_t done, total;
 
-	report_unknown_links(&r->links, r->table);
+	look_for_faults(r);
 	if (!terminal)
 		return;
 	replay_progress(r->replay, &done, &total);
@@ -219,7 +233,7 @@ static void watch_replay(struct run *r)
 		}
 	}
 	report_progress_end(&r->progress);
-	report_unknown_links(&r->links, r->table);
+	look_for_faults(r);
 }
 
 /* Until a signal; or a worker has failed, and so all have to end. */
@@ -236,7 +250,7 @@ static void watch_live(struct run *r)
 		live_watch(r->listen.live);
 		listen_look(&r->listen);
 		worker_team_tend(r->team);
-		report_unknown_links(&r->links, r->table);
+		look_for_faults(r);
 	}
 	notify("STOPPING=1");
 	worker_team_stop(r->team);

@@ -89,6 +89,23 @@ void report_unknown_links(struct report_links *r, struct table *t)
 	}
 }
 
+void report_jumps(struct report_jumps *r, const struct table *t)
+{
+	struct view_totals v;
+	char sentence[256];
+
+	table_totals_view(t, &v);
+	if (v.jumps.back == r->back && v.jumps.forward == r->forward)
+		return;
+	r->back = v.jumps.back;
+	r->forward = v.jumps.forward;
+	snprintf(sentence, sizeof(sentence),
+		 "time stamps jumped back %" PRIu64 " times and forward %" PRIu64
+		 " times: packets behind a jump are counted as if it had not been",
+		 r->back, r->forward);
+	report_say(sentence);
+}
+
 /* --- books ------------------------------------------------------------------ */
 
 /* All hosts, sorted. NULL: no memory. */

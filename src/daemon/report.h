@@ -39,6 +39,13 @@ struct report_links {
 	unsigned n;
 };
 
+/* Says that stamps have jumped, if they have since the last time. */
+struct report_jumps {
+	uint64_t back, forward;
+};
+
+void report_jumps(struct report_jumps *r, const struct table *t);
+
 void report_unknown_links(struct report_links *r, struct table *t);
 
 #endif

@@ -134,6 +134,12 @@ static void fill_ring(struct tctable_stats *out, const struct view_ring *v)
 	add(out, "ring_blocks_high", v->blocks_high);
 }
 
+static void fill_jumps(struct tctable_stats *out, const struct view_jumps *v)
+{
+	add(out, "clock_jumps_back", v->back);
+	add(out, "clock_jumps_forward", v->forward);
+}
+
 void record_stats(struct tctable_stats *out, const struct view_worker *v, unsigned worker)
 {
 	memset(out, 0, sizeof(*out));
@@ -142,6 +148,7 @@ void record_stats(struct tctable_stats *out, const struct view_worker *v, unsign
 	fill_verdicts(out, &v->ledger);
 	fill_flows(out, &v->flows);
 	fill_ring(out, &v->ring);
+	fill_jumps(out, &v->jumps);
 }
 
 void record_totals(struct tctable_stats *out, const struct view_totals *v)
@@ -152,6 +159,7 @@ void record_totals(struct tctable_stats *out, const struct view_totals *v)
 	fill_verdicts(out, &v->ledger);
 	fill_flows(out, &v->flows);
 	fill_ring(out, &v->ring);
+	fill_jumps(out, &v->jumps);
 	add(out, "nic_drops", v->nic_drops);
 	out->hosts = v->hosts;
 	out->hosts_max = v->hosts_max;

@@ -36,8 +36,9 @@ struct account {
 	uint64_t now_ns;	   /* the stream's clock; read by other threads */
 	struct ledger_guarded ledger;
 	struct arena *arena;
-	/* table_note_losses(), table_note_ring() */
+	/* table_note_losses(), table_note_ring(), table_note_times() */
 	uint64_t kernel_drops, ring_freezes, ring_blocks, ring_blocks_high;
+	uint64_t jumps_back, jumps_forward;
 	uint32_t unknown_link; /* 1 + the last link type met that is not decoded; 0: none */
 	struct pkt pkts[ACCOUNT_BATCH];
 	struct account_ends ends[ACCOUNT_BATCH];

@@ -257,3 +257,14 @@ void table_note_nic(struct table *t, uint64_t drops)
 {
 	store_relaxed(&t->nic_drops, drops);
 }
+
+void table_note_times(struct table *t, unsigned worker, const struct clock_history *h)
+{
+	store_relaxed(&t->accounts[worker]->jumps_back, h->back);
+	store_relaxed(&t->accounts[worker]->jumps_forward, h->forward);
+	if (worker || !h->shifts_n)
+		return;
+	seq_write_begin(&t->times_seq);
+	seq_store_words(&t->times, h, sizeof(*h) / 8);
+	seq_write_end(&t->times_seq);
+}

@@ -10,6 +10,7 @@
 #define TABLE_TABLE_H
 
 #include "base/addr.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "flow/flow_state.h"
 #include "table/account.h"
@@ -54,6 +55,9 @@ void table_note_losses(struct table *t, unsigned worker, uint64_t drops, uint64_
 /* How many blocks its ring has, and the most that ever waited; what the NICs
  * have dropped. As above. */
 void table_note_ring(struct table *t, unsigned worker, uint32_t blocks, uint32_t blocks_high);
+/* How the clock of its source jumped. Views tell times as they were stamped, by
+ * what the first worker's source says. As above. */
+void table_note_times(struct table *t, unsigned worker, const struct clock_history *h);
 void table_note_nic(struct table *t, uint64_t drops);
 
 #endif

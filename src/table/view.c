@@ -34,7 +34,22 @@ static void counter_view(struct view_counter *out, uint64_t packets, uint64_t by
 	out->bytes = bytes;
 }
 
-static void row_view(struct view_host *out, const struct shard_row *r)
+/* A time as its packet was stamped. */
+static uint64_t stamped(const struct table *t, uint64_t ns)
+{
+	struct clock_history h;
+	uint32_t seq;
+
+	if (!load_acquire(&t->times.shifts_n))
+		return ns;
+	do {
+		seq = load_acquire(&t->times_seq);
+		seq_copy_words(&h, &t->times, sizeof(h) / 8);
+	} while (seq & 1 || seq != load_relaxed(&t->times_seq));
+	return clock_stamped(&h, ns);
+}
+
+static void row_view(const struct table *t, struct view_host *out, const struct shard_row *r)
 {
 	uint64_t conns = 0;
 
@@ -45,10 +60,11 @@ static void row_view(struct view_host *out, const struct shard_row *r)
 		conns += r->conns[c];
 	}
 	out->half_open = r->half_open;
-	out->last_ns = r->last_ns;
+	out->last_ns = stamped(t, r->last_ns);
 	out->use = 1 + conns;
 	if (!conns)
-		out->idle_ns = r->last_ns > r->conn_ended_ns ? r->last_ns : r->conn_ended_ns;
+		out->idle_ns =
+			stamped(t, r->last_ns > r->conn_ended_ns ? r->last_ns : r->conn_ended_ns);
 }
 
 int table_host_view(const struct table *t, uint32_t index, struct view_host *out)
@@ -66,7 +82,7 @@ int table_host_view(const struct table *t, uint32_t index, struct view_host *out
 	out->family = after.family;
 	out->index = index;
 	out->next_conn_id = after.next_id;
-	row_view(out, &row);
+	row_view(t, out, &row);
 	return 0;
 }
 
@@ -86,7 +102,7 @@ void table_overflow_view(const struct table *t, struct view_host *out)
 
 	table_row_merge(t, host_dir_max(t->hosts), &row);
 	memset(out, 0, sizeof(*out));
-	row_view(out, &row);
+	row_view(t, out, &row);
 }
 
 void table_forgotten_view(const struct table *t, struct view_host *out)
@@ -95,7 +111,7 @@ void table_forgotten_view(const struct table *t, struct view_host *out)
 
 	shard_row_read(&t->forgotten, &row);
 	memset(out, 0, sizeof(*out));
-	row_view(out, &row);
+	row_view(t, out, &row);
 }
 
 uint32_t table_conns_end(const struct table *t, unsigned worker)
@@ -137,7 +153,7 @@ int table_conn_view(const struct table *t, unsigned worker, uint32_t slot, uint3
 	memset(out, 0, sizeof(*out));
 	orig = flow_orig_side(f);
 	out->id = full_id(entry.next_id, copy.cold.conn_id[f->host[0] == host ? 0 : 1]);
-	out->last_ns = f->last_ns;
+	out->last_ns = stamped(t, f->last_ns);
 	out->family = f->family;
 	out->proto = f->proto;
 	out->class = (uint8_t)flow_class(f);
@@ -198,11 +214,13 @@ void table_worker_view(const struct table *t, unsigned worker, struct view_worke
 	out->flows.replaced = s.replaced;
 	out->flows.early_drops = s.early_drops;
 	out->flows.arena_bytes = arena_bytes(a->arena);
+	out->jumps.back = load_relaxed(&a->jumps_back);
+	out->jumps.forward = load_relaxed(&a->jumps_forward);
 	out->ring.blocks = load_relaxed(&a->ring_blocks);
 	out->ring.blocks_high = load_relaxed(&a->ring_blocks_high);
 }
 
-/* Both views are nothing but 64-bit sums. */
+/* These views are nothing but 64-bit sums. */
 static void add_words(void *to, const void *from, size_t bytes)
 {
 	uint64_t *t = to;
@@ -223,12 +241,14 @@ void table_totals_view(const struct table *t, struct view_totals *out)
 		table_worker_view(t, i, &w);
 		add_words(&out->ledger, &w.ledger, sizeof(w.ledger));
 		add_words(&out->flows, &w.flows, sizeof(w.flows));
+		add_words(&out->jumps, &w.jumps, sizeof(w.jumps));
 		out->ring.blocks += w.ring.blocks;
 		if (w.ring.blocks_high > out->ring.blocks_high)
 			out->ring.blocks_high = w.ring.blocks_high;
 		out->now_ns = now_ns > out->now_ns ? now_ns : out->now_ns;
 	}
 	out->nic_drops = load_relaxed(&t->nic_drops);
+	out->now_ns = stamped(t, out->now_ns);
 	out->hosts = host_dir_count(t->hosts);
 	out->hosts_max = host_dir_max(t->hosts);
 	out->hosts_forgotten = load_relaxed(&t->hosts_forgotten);

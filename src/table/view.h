@@ -99,22 +99,29 @@ struct view_ring {
 	uint64_t blocks_high; /* the most that ever waited at once; in the sum, of any worker */
 };
 
+/* How often stamps jumped by more than a clock can. */
+struct view_jumps {
+	uint64_t back, forward;
+};
+
 struct view_worker {
 	struct view_ledger ledger;
 	struct view_flows flows;
 	struct view_ring ring;
+	struct view_jumps jumps;
 };
 
 struct view_totals {
 	struct view_ledger ledger; /* summed over the workers */
 	struct view_flows flows;
 	struct view_ring ring;
+	struct view_jumps jumps;
 	uint64_t nic_drops;	  /* by the NICs, since the start */
 	uint64_t hosts;		  /* now */
 	uint64_t hosts_max;	  /* --max-hosts */
 	uint64_t hosts_forgotten; /* ever */
 	uint64_t directory_bytes; /* memory of the host directory */
-	uint64_t now_ns;	  /* the stream's clock: the latest of all workers' */
+	uint64_t now_ns;	  /* the stream's clock: the latest of all workers', as stamped */
 	uint64_t host_timeout_ns; /* 0: never */
 };
 

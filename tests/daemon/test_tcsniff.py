@@ -200,6 +200,43 @@ class Tcsniff(unittest.TestCase):
             books = json.loads(self.run_it("--json", "-r", path, *args).stdout)
             self.assertEqual(books["hosts"][0]["next_conn_id"], conns)
 
+    # --- stamps that jump ---
+
+    YEAR = 365 * 86400
+
+    def host_of(self, *paths):
+        done = self.run_it("--json", "--host-timeout", "0", *[a for p in paths for a in ("-r", p)])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        hosts = [h for h in json.loads(done.stdout)["hosts"] if h["ip"] == "10.0.0.1"]
+        return hosts[0], done.stderr.decode()
+
+    def test_a_damaged_stamp_ends_nothing(self):
+        frames = conversation(20, start=1.7e9, step=1)
+        for years in (-20, 30):
+            with self.subTest(years=years):
+                bad = list(frames)
+                bad[10] = (bad[10][0] + years * self.YEAR, bad[10][1])
+                host, said = self.host_of(self.path("bad.pcap", pcap(bad)))
+                self.assertEqual((host["conns"], host["next_conn_id"]), (1, 1))
+                self.assertEqual(host["last_ns"], int((1.7e9 + 19) * 1e9))
+                self.assertIn("jumped back 1 times and forward 1 times", said)
+
+    def test_an_older_file_after_a_newer_one(self):
+        """Its time goes on: flows end on time in it, and stamps are told as they are."""
+        new = self.path("new.pcap", pcap(conversation(4, start=1.7e9)))
+        old = pcap([(1.6e9 + t, udp_frame("10.0.0.1", "192.0.2.7", 7, 7)) for t in (0, 100, 200)])
+        host, said = self.host_of(new, self.path("old.pcap", old))
+        self.assertEqual(host["next_conn_id"], 4)  # the first, and each of the three
+        self.assertEqual(host["conns"], 1)
+        self.assertEqual(host["last_ns"], int((1.6e9 + 200) * 1e9))
+        self.assertIn("jumped back 1 times and forward 0 times", said)
+
+    def test_a_pause_of_days_is_no_jump(self):
+        pause = pcap(conversation(4, start=1.7e9) + conversation(4, start=1.7e9 + 5 * 86400))
+        host, said = self.host_of(self.path("pause.pcap", pause))
+        self.assertEqual((host["conns"], host["next_conn_id"]), (1, 2))
+        self.assertNotIn("jumped", said)
+
     def test_limits_keep_the_sums(self):
         frames = [(1000 + i / 1000, udp_frame(f"10.0.{i // 200}.{i % 200 + 1}", "192.0.2.7", 1, 2))
                   for i in range(1000)]

@@ -331,13 +331,20 @@ def decode(frame):
 
 # ---- the account --------------------------------------------------------------
 
+BACK_NS = 60 * 10 ** 9
+FORWARD_NS = 30 * 86400 * 10 ** 9
+
+
 class Account:
     """Counts frames as tcsniff must. `networks` None: every address is inner."""
 
     def __init__(self, networks=DEFAULT_INNER):
         self.networks = networks
         self.known = {}
-        self.hosts = {}  # packed address -> [last_ns, [class][tx, rx] -> [packets, bytes]]
+        # packed address -> [last_ns, [class][tx, rx] -> [packets, bytes], first_ns]
+        self.hosts = {}
+        self.clock_ns = 0
+        self.jumped = False  # a stamp was farther from the clock than a clock is off
         self.ledger = dict.fromkeys(("received", "counted", "counted_bytes", "internal",
                                      "internal_bytes", "transit", "not_ip", "malformed"), 0)
 
@@ -354,8 +361,9 @@ class Account:
     def count(self, packed, cls, way, size, ts_ns):
         host = self.hosts.get(packed)
         if host is None:
-            host = self.hosts[packed] = [0, [[[0, 0], [0, 0]] for _ in CLASSES]]
+            host = self.hosts[packed] = [0, [[[0, 0], [0, 0]] for _ in CLASSES], ts_ns]
         host[0] = max(host[0], ts_ns)
+        host[2] = min(host[2], ts_ns)
         counter = host[1][cls][way]
         counter[0] += 1
         counter[1] += size
@@ -363,6 +371,9 @@ class Account:
     def add(self, frame):
         ledger = self.ledger
         ledger["received"] += 1
+        if self.clock_ns:
+            self.jumped |= not -BACK_NS <= frame.ts_ns - self.clock_ns <= FORWARD_NS
+        self.clock_ns = max(self.clock_ns, frame.ts_ns)
         try:
             p = decode(frame)
         except NotIp:
@@ -388,8 +399,10 @@ class Account:
     def as_json(self):
         hosts = []
         for packed in sorted(self.hosts, key=lambda a: (len(a), a)):
-            last_ns, classes = self.hosts[packed]
+            last_ns, classes, first_ns = self.hosts[packed]
             host = {"ip": str(ipaddress.ip_address(packed)), "last_ns": last_ns}
+            if self.jumped:
+                host["first_ns"] = first_ns
             for name, (tx, rx) in zip(CLASSES, classes):
                 host[name] = {"tx": {"packets": tx[0], "bytes": tx[1]},
                               "rx": {"packets": rx[0], "bytes": rx[1]}}
