@@ -139,6 +139,25 @@ class Namespace:
                 return dict(zip(names, map(int, values.split())))
         raise AssertionError("no interface " + dev)
 
+    def frames(self, dev):
+        """How many frames have passed an interface, both ways."""
+        counters = self.counters(dev)
+        return counters["rx_packets"] + counters["tx_packets"]
+
+    def wait_quiet(self, dev):
+        """Until nothing passes an interface any more."""
+        def is_quiet():
+            before = self.frames(dev)
+            time.sleep(0.3)
+            return self.frames(dev) == before
+
+        wait_until("silence", is_quiet)
+
+    def hang_up(self, dev):
+        """Takes the interface down once nothing passes it any more."""
+        self.wait_quiet(dev)
+        self.ip("link", "set", dev, "down")
+
     def is_promisc(self, dev):
         return int(self.run("cat", "/sys/class/net/%s/flags" % dev), 16) & 0x100 != 0
 
