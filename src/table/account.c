@@ -249,7 +249,7 @@ void account_batch(struct account *a, const struct frame *frames, unsigned n)
 	unsigned good = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		const enum pkt_verdict v = pkt_decode(&frames[i], &a->pkts[good]);
+		const enum pkt_verdict v = pkt_decode_with(&a->decoder, &frames[i], &a->pkts[good]);
 
 		if (v == PKT_OK) {
 			l.received += a->pkts[good].packets - 1;

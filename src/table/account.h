@@ -13,6 +13,7 @@
 
 #include "base/frame.h"
 #include "flow/flow_table.h"
+#include "packet/decap.h"
 #include "table/host_dir.h"
 #include "table/inner.h"
 #include "table/ledger.h"
@@ -40,6 +41,8 @@ struct account {
 	uint64_t kernel_drops, ring_freezes, ring_blocks, ring_blocks_high;
 	uint64_t jumps_back, jumps_forward;
 	uint32_t unknown_link; /* 1 + the last link type met that is not decoded; 0: none */
+	/* Its counts are read by other threads. */
+	struct pkt_decoder decoder;
 	struct pkt pkts[ACCOUNT_BATCH];
 	struct account_ends ends[ACCOUNT_BATCH];
 };

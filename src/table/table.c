@@ -55,6 +55,7 @@ static int account_new(struct account **out, struct table *t, const struct table
 	a->hosts = t->hosts;
 	a->inner = t->inner;
 	a->by_way = c->by_way;
+	pkt_decoder_init(&a->decoder, &c->decap);
 	a->overflow = c->hosts_max;
 	conf.arg = a;
 	ret = flow_table_new(&a->flows, &conf, arena, e);

@@ -23,6 +23,7 @@ struct table_conf {
 	uint32_t hosts_max;
 	uint64_t host_timeout_ns; /* 0: hosts are never forgotten */
 	struct flow_timeouts timeouts;
+	struct decap_conf decap;      /* tunnels to be opened */
 	const struct addr_net *inner; /* copied */
 	size_t inner_n;		      /* 0: the default list */
 	/* Captured on a gateway's inner interface: the source of a frame that
