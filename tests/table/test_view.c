@@ -15,6 +15,7 @@
 #include "../flow/random.h"
 #include "base/atomics.h"
 #include "books.h"
+#include "patience.h"
 
 /* The only connection of host x. */
 static struct view_conn only_conn(const struct table *t, uint8_t x)
@@ -181,13 +182,20 @@ static void table_tells_its_sizes_and_clock(void **state)
 
 /* --- beside a worker ------------------------------------------------------------------ */
 
-#define PACKETS 60000
+#define PACKETS 60000 /* at least */
+#define READ	1000  /* hosts and connections, at least */
 
 struct reading {
 	struct table *table;
 	bool stop;
-	uint64_t hosts, conns, wrong;
+	uint64_t hosts, conns; /* atomic */
+	uint64_t wrong;
 };
+
+static bool has_read_enough(const struct reading *r)
+{
+	return load_relaxed(&r->hosts) >= READ && load_relaxed(&r->conns) >= READ;
+}
 
 /* Every packet here has 28 bytes, so every counter is a multiple. */
 static bool is_whole(const struct view_counter *c)
@@ -203,7 +211,7 @@ static void read_hosts(struct reading *r)
 	for (uint32_t i = 0; i < table_hosts_end(r->table); i++) {
 		if (table_host_view(r->table, i, &h) < 0)
 			continue;
-		r->hosts++;
+		counter_add(&r->hosts, 1);
 		r->wrong += h.family != ADDR_V4 || h.ip.b[0] != 10 || h.index != i;
 		for (unsigned k = 0; k < PKT_CLASSES; k++)
 			r->wrong += !is_whole(&h.cls[k].tx) || !is_whole(&h.cls[k].rx);
@@ -211,7 +219,7 @@ static void read_hosts(struct reading *r)
 		for (uint32_t s = 0; s < table_conns_end(r->table, 0); s++) {
 			if (table_conn_view(r->table, 0, s, i, &c) < 0)
 				continue;
-			r->conns++;
+			counter_add(&r->conns, 1);
 			r->wrong += !is_whole(&c.end[0].sent) || !is_whole(&c.end[1].sent);
 			r->wrong += c.class != PKT_UDP || c.end[1].port != 53;
 		}
@@ -242,13 +250,15 @@ static void views_beside_a_worker_are_states_that_existed(void **state)
 {
 	struct reading r = {.table = books_new(8, 16, 40 * NS_PER_SEC)};
 	struct random rnd = {11};
+	const uint64_t until_ns = patience_ends_ns();
 	uint64_t now_ns = BOOKS_START_NS;
 	struct view_totals v;
 	pthread_t reader;
 
 	(void)state;
 	assert_int_equal(pthread_create(&reader, NULL, read_all, &r), 0);
-	for (unsigned i = 0; i < PACKETS; i++) {
+	for (unsigned i = 0; i < PACKETS || (!has_read_enough(&r) && !patience_is_over(until_ns));
+	     i++) {
 		const uint8_t src = (uint8_t)(1 + random_below(&rnd, 6));
 
 		now_ns += random_below(&rnd, 200) * NS_PER_MSEC;
@@ -263,7 +273,7 @@ static void views_beside_a_worker_are_states_that_existed(void **state)
 	store_release(&r.stop, true);
 	assert_int_equal(pthread_join(reader, NULL), 0);
 	assert_int_equal(r.wrong, 0);
-	assert_true(r.hosts > 0 && r.conns > 0);
+	assert_true(has_read_enough(&r));
 	table_totals_view(r.table, &v);
 	assert_true(v.hosts_forgotten > 10);
 	books_check(r.table);
