@@ -359,15 +359,15 @@ static void set_tcp_state(struct flow_table *t, struct flow *f, enum flow_state 
 }
 
 /* Moves what has gathered in delta, and what is new, to the cold sums. */
-static void spill_delta(struct flow_table *t, struct flow *f, unsigned side, uint32_t packets,
-			uint32_t bytes)
+static void spill_delta(struct flow_table *t, struct flow *f, unsigned side, uint64_t packets,
+			uint64_t bytes)
 {
 	struct flow_cold *c = &t->cold[f - t->hot];
 	const uint32_t d = f->delta[side];
 
 	seq_write_begin(&c->seq);
-	seq_add(&c->sum[side].packets, (uint64_t)(d >> FLOW_DELTA_BYTES_BITS) + packets);
-	seq_add(&c->sum[side].bytes, (uint64_t)(d & FLOW_DELTA_BYTES) + bytes);
+	seq_add(&c->sum[side].packets, (d >> FLOW_DELTA_BYTES_BITS) + packets);
+	seq_add(&c->sum[side].bytes, (d & FLOW_DELTA_BYTES) + bytes);
 	seq_set(&f->delta[side], 0);
 	seq_write_end(&c->seq);
 }
@@ -464,6 +464,30 @@ struct flow *flow_table_count_error(struct flow_table *t, const struct pkt *p)
 	count(t, f, p);
 	counter_add(&t->cold[i].icmp_errors, 1);
 	return f;
+}
+
+struct flow *flow_table_count_fragment(struct flow_table *t, const struct pkt *p, bool is_error)
+{
+	const uint32_t i = find(t, p->hash, &p->key);
+	struct flow *f;
+
+	if (i == FLOW_NO_PLACE || is_over(t, &t->hot[i], p->ts_ns))
+		return NULL;
+	f = &t->hot[i];
+	count(t, f, p);
+	if (is_error || p->ts_ns <= f->last_ns)
+		return f;
+	/* As advance() has it; nothing else there is about fragments. */
+	if (f->state >= FLOW_TCP_STATES && p->ts_ns >= f->last_ns + FLOW_STREAM_MS * NS_PER_MSEC)
+		store_relaxed(&f->flags, (uint8_t)(f->flags | FLOW_AGED));
+	store_relaxed(&f->last_ns, p->ts_ns);
+	return f;
+}
+
+void flow_table_credit(struct flow_table *t, struct flow *f, unsigned side, uint64_t packets,
+		       uint64_t bytes)
+{
+	spill_delta(t, f, side, packets, bytes);
 }
 
 static enum flow_state first_state(const struct pkt *p)

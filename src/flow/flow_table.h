@@ -88,6 +88,16 @@ void flow_table_attach(struct flow_table *t, struct flow *f, unsigned side, uint
  * state stay. The flow, or NULL if there is none. */
 struct flow *flow_table_count_error(struct flow_table *t, const struct pkt *p);
 
+/* Counts a later fragment, whose key and hash are those of its first one, and
+ * for which the flow goes on; is_error: the first is an ICMP error about the
+ * flow, and its timeout stays. Its state stays. The flow, or NULL if there is
+ * none. */
+struct flow *flow_table_count_fragment(struct flow_table *t, const struct pkt *p, bool is_error);
+
+/* Adds to what a side of a live flow has sent; nothing else. */
+void flow_table_credit(struct flow_table *t, struct flow *f, unsigned side, uint64_t packets,
+		       uint64_t bytes);
+
 /* Ends flows whose time is over, looking at most at `budget`. Returns how many
  * it looked at: less than budget means none is left. */
 uint32_t flow_table_sweep(struct flow_table *t, uint32_t budget);
