@@ -29,7 +29,9 @@ enum {
 	OPT_FANOUT_MODE,
 	OPT_FANOUT_GROUP,
 	OPT_CPUS,
-	OPT_USER
+	OPT_USER,
+	OPT_DECAP,
+	OPT_VXLAN_PORT
 };
 
 /* options_live.c: those of a live capture; the value is in getopt's optarg. */

@@ -90,6 +90,7 @@ static int open_table(struct run *r, struct err *e)
 		.inner = r->o->inner,
 		.inner_n = r->o->inner_n,
 		.by_way = r->o->by_way,
+		.decap = r->o->decap,
 	};
 
 	return table_new(&r->table, &conf, e);

@@ -57,6 +57,9 @@ const char options_help[] =
 	"what to count\n"
 	"      --inner CIDR[,CIDR]  an inner network (repeatable), or 'all' for every\n"
 	"                           address (private and link-local networks)\n"
+	"      --decap KIND[,KIND]  count what is inside tunnels of these kinds, or of 'all':\n"
+	"                           gre, erspan, ipip, 6in4, 4in6, ip6ip6, vxlan, geneve, gtpu\n"
+	"      --vxlan-port PORT    UDP port of VXLAN (4789)\n"
 	"      --max-flows N        connections at once, over all workers (1048576)\n"
 	"      --max-hosts N        inner addresses at once (65536)\n"
 	"      --host-timeout TIME  forget a host that is silent for so long (15m; 0: never)\n"
@@ -96,6 +99,8 @@ static const struct option longs[] = {
 	{"speed", required_argument, NULL, OPT_SPEED},
 	{"fanout", required_argument, NULL, OPT_FANOUT},
 	{"inner", required_argument, NULL, OPT_INNER},
+	{"decap", required_argument, NULL, OPT_DECAP},
+	{"vxlan-port", required_argument, NULL, OPT_VXLAN_PORT},
 	{"max-flows", required_argument, NULL, OPT_MAX_FLOWS},
 	{"max-hosts", required_argument, NULL, OPT_MAX_HOSTS},
 	{"host-timeout", required_argument, NULL, OPT_HOST_TIMEOUT},
@@ -187,6 +192,27 @@ static int parse_workers(struct options *o, struct err *e)
 	return ret;
 }
 
+static int parse_decap(struct options *o, struct err *e)
+{
+	struct err why;
+	uint32_t kinds;
+
+	if (decap_parse(&kinds, optarg, &why) < 0)
+		return err_set(e, -EINVAL, "--decap: %s", why.text);
+	o->decap.kinds |= kinds;
+	return 0;
+}
+
+static int parse_vxlan_port(struct options *o, struct err *e)
+{
+	uint64_t port;
+	int ret = parse_count(&port, "vxlan-port", UINT16_MAX, e);
+
+	if (ret == 0)
+		o->decap.vxlan_port = (uint16_t)port;
+	return ret;
+}
+
 static int parse_host_timeout(struct options *o, struct err *e)
 {
 	struct err why;
@@ -256,6 +282,10 @@ static int parse_one(struct options *o, int opt, char **argv, struct err *e)
 		return parse_workers(o, e);
 	case OPT_INNER:
 		return add_inner(o, optarg, e);
+	case OPT_DECAP:
+		return parse_decap(o, e);
+	case OPT_VXLAN_PORT:
+		return parse_vxlan_port(o, e);
 	case OPT_MAX_FLOWS:
 		return parse_count(&o->flows_max, "max-flows", FLOWS_MAX, e);
 	case OPT_MAX_HOSTS:

@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "capture/live.h"
 #include "flow/flow_state.h"
+#include "packet/decap.h"
 
 #define OPTIONS_WORKERS_MAX 64
 #define OPTIONS_CPUS_MAX    1024
@@ -43,6 +44,7 @@ struct options {
 	uint64_t flows_max, hosts_max;
 	uint64_t host_timeout_ns; /* 0: never */
 	struct flow_timeouts timeouts;
+	struct decap_conf decap;
 	double speed; /* 1: as recorded; 0: as fast as possible */
 	bool quiet, json, linger;
 	const char *socket; /* NULL: the default one, if any is opened */

@@ -140,6 +140,12 @@ static void fill_jumps(struct tctable_stats *out, const struct view_jumps *v)
 	add(out, "clock_jumps_forward", v->forward);
 }
 
+static void fill_layers(struct tctable_stats *out, const struct view_layers *v)
+{
+	for (unsigned i = 0; i < LAYER_COUNTERS; i++)
+		add(out, layer_counter_name(i), v->n[i]);
+}
+
 void record_stats(struct tctable_stats *out, const struct view_worker *v, unsigned worker)
 {
 	memset(out, 0, sizeof(*out));
@@ -149,6 +155,7 @@ void record_stats(struct tctable_stats *out, const struct view_worker *v, unsign
 	fill_flows(out, &v->flows);
 	fill_ring(out, &v->ring);
 	fill_jumps(out, &v->jumps);
+	fill_layers(out, &v->layers);
 }
 
 void record_totals(struct tctable_stats *out, const struct view_totals *v)
@@ -160,6 +167,7 @@ void record_totals(struct tctable_stats *out, const struct view_totals *v)
 	fill_flows(out, &v->flows);
 	fill_ring(out, &v->ring);
 	fill_jumps(out, &v->jumps);
+	fill_layers(out, &v->layers);
 	add(out, "nic_drops", v->nic_drops);
 	out->hosts = v->hosts;
 	out->hosts_max = v->hosts_max;

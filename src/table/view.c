@@ -214,6 +214,8 @@ void table_worker_view(const struct table *t, unsigned worker, struct view_worke
 	out->flows.replaced = s.replaced;
 	out->flows.early_drops = s.early_drops;
 	out->flows.arena_bytes = arena_bytes(a->arena);
+	for (unsigned i = 0; i < LAYER_COUNTERS; i++)
+		out->layers.n[i] = layer_counter_read(&a->decoder.counts, i);
 	out->jumps.back = load_relaxed(&a->jumps_back);
 	out->jumps.forward = load_relaxed(&a->jumps_forward);
 	out->ring.blocks = load_relaxed(&a->ring_blocks);
@@ -241,6 +243,7 @@ void table_totals_view(const struct table *t, struct view_totals *out)
 		table_worker_view(t, i, &w);
 		add_words(&out->ledger, &w.ledger, sizeof(w.ledger));
 		add_words(&out->flows, &w.flows, sizeof(w.flows));
+		add_words(&out->layers, &w.layers, sizeof(w.layers));
 		add_words(&out->jumps, &w.jumps, sizeof(w.jumps));
 		out->ring.blocks += w.ring.blocks;
 		if (w.ring.blocks_high > out->ring.blocks_high)

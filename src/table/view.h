@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "packet/decap.h"
 #include "packet/pkt.h"
 
 struct table;
@@ -104,11 +105,17 @@ struct view_jumps {
 	uint64_t back, forward;
 };
 
+/* Frames by the layers they had, in the order of packet/decap.h. */
+struct view_layers {
+	uint64_t n[LAYER_COUNTERS];
+};
+
 struct view_worker {
 	struct view_ledger ledger;
 	struct view_flows flows;
 	struct view_ring ring;
 	struct view_jumps jumps;
+	struct view_layers layers;
 };
 
 struct view_totals {
@@ -116,6 +123,7 @@ struct view_totals {
 	struct view_flows flows;
 	struct view_ring ring;
 	struct view_jumps jumps;
+	struct view_layers layers;
 	uint64_t nic_drops;	  /* by the NICs, since the start */
 	uint64_t hosts;		  /* now */
 	uint64_t hosts_max;	  /* --max-hosts */
