@@ -19,6 +19,7 @@ import time
 
 CLONE_NEWNET = 0x40000000
 SIOCETHTOOL = 0x8946
+TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 1, 0x1000
 ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO, ETHTOOL_STXCSUM = 0x1F, 0x24, 0x2C, 0x17
 LIMIT = 30  # seconds that anything which is waited for may take
 
@@ -207,3 +208,21 @@ class Sender:
 
     def close(self):
         self.socket.close()
+
+
+class Tun:
+    """The program's end of a tun interface."""
+
+    def __init__(self, ns, name):
+        with ns.inside():
+            self.fd = os.open("/dev/net/tun", os.O_RDWR)
+            fcntl.ioctl(self.fd, TUNSETIFF, struct.pack("16sH22x", name.encode(),
+                                                        IFF_TUN | IFF_NO_PI))
+        ns.ip("link", "set", name, "up")
+
+    def send(self, *packets):
+        for packet in packets:
+            os.write(self.fd, packet)
+
+    def close(self):
+        os.close(self.fd)

@@ -43,7 +43,7 @@ def main(*tools):
 class Tcsniff:
     """A running tcsniff. Ready, when this returns."""
 
-    def __init__(self, ns, folder, *args, socket_path=None, ready=True):
+    def __init__(self, ns, folder, *args, socket_path=None, command=None):
         self.ns = ns
         self.socket = socket_path or tempfile.mktemp(prefix="sock-", dir=folder)
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -55,12 +55,16 @@ class Tcsniff:
         self.errors = open(tempfile.mktemp(prefix="stderr-", dir=folder), "w+b")
         self.out = open(tempfile.mktemp(prefix="stdout-", dir=folder), "w+b")
         self.process = subprocess.Popen(
-            ns.command(TCSNIFF, "--socket", self.socket, *args), stdin=subprocess.DEVNULL,
-            stdout=self.out, stderr=self.errors, preexec_fn=netns.children_end_with_us,
+            ns.command(*command or [TCSNIFF], "--socket", self.socket, *args),
+            stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.errors,
+            preexec_fn=netns.children_end_with_us,
             env=dict(os.environ, NOTIFY_SOCKET=notify_path))
         self.pid = self.process.pid
-        if ready:
+        try:
             wait_until(lambda: "READY=1; " + self.said(), self.is_ready)
+        except AssertionError:
+            self.close()
+            raise
 
     def is_ready(self):
         if self.process.poll() is not None:

@@ -6,37 +6,16 @@
 #
 # usage: test_raw_frames.py TCSNIFF TCTABLE
 
-import fcntl
 import os
-import struct
 import subprocess
 
 import frames
 import programs
 from frames import IPV4, IPV6, SVLAN, VLAN, labelled, plain, session, tagged, udp
-from netns import LIMIT, veth
+from netns import LIMIT, Tun, veth
 from programs import LiveTest
 
 AWAY, AWAY6 = "192.0.2.9", "2001:db8::9"
-TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 1, 0x1000
-
-
-class Tun:
-    """The program's end of a tun interface."""
-
-    def __init__(self, ns, name):
-        with ns.inside():
-            self.fd = os.open("/dev/net/tun", os.O_RDWR)
-            fcntl.ioctl(self.fd, TUNSETIFF, struct.pack("16sH22x", name.encode(),
-                                                        IFF_TUN | IFF_NO_PI))
-        ns.ip("link", "set", name, "up")
-
-    def send(self, *packets):
-        for packet in packets:
-            os.write(self.fd, packet)
-
-    def close(self):
-        os.close(self.fd)
 
 
 class RawFrames(LiveTest):
