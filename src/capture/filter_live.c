@@ -65,49 +65,89 @@ static void append(struct program *p, const struct bpf_program *f, uint32_t snap
 	}
 }
 
-static int compile_one(struct bpf_program *out, const struct filter_live *f,
-		       const struct filter_device *d, struct err *e)
+static int compile(struct bpf_program *out, const struct filter_live *f, pcap_t *h, struct err *e)
 {
-	char why[PCAP_ERRBUF_SIZE] = "";
-	pcap_t *h = pcap_create(d->name, why);
-	int ret = 0, dlt, status;
+	if (pcap_compile(h, out, f->text, 1, PCAP_NETMASK_UNKNOWN) < 0)
+		return err_set(e, -EINVAL, "filter '%s': %s", f->text, pcap_geterr(h));
+	return 0;
+}
+
+/* Bare IP has no tags that could be taken off: no open interface is needed. */
+static int compile_raw(struct bpf_program *out, const struct filter_live *f, struct err *e)
+{
+	pcap_t *h = pcap_open_dead(DLT_RAW, (int)f->snap);
+	int ret;
 
 	if (!h)
-		return err_set(e, -EINVAL, "filter on %s: %s", d->name, why);
-	pcap_set_snaplen(h, (int)f->snap);
-	status = pcap_activate(h);
-	dlt = status < 0 ? -1 : pcap_datalink(h);
-	if (status < 0)
-		ret = err_set(e, status == PCAP_ERROR_PERM_DENIED ? -EPERM : -EINVAL,
-			      "filter on %s: %s", d->name,
-			      *pcap_geterr(h) ? pcap_geterr(h) : pcap_statustostr(status));
-	else if (dlt != (netdev_link(d->hatype) == LINK_ETHERNET ? DLT_EN10MB : DLT_RAW))
-		ret = err_set(e, -EINVAL,
-			      "a filter on %s: libpcap and the kernel see its frames differently; "
-			      "leave the filter out",
-			      d->name);
-	else if (pcap_compile(h, out, f->text, 1, PCAP_NETMASK_UNKNOWN) < 0)
-		ret = err_set(e, -EINVAL, "filter '%s': %s", f->text, pcap_geterr(h));
+		return err_set(e, -ENOMEM, "no memory for a filter");
+	ret = compile(out, f, h, e);
 	pcap_close(h);
 	return ret;
 }
 
-/* Where the program for the device's type is kept; compiled if there is none. */
-static int program_for(struct filter_live *f, const struct filter_device *d, struct err *e)
+/* 0, or a status of libpcap's with e filled and *out NULL. */
+static int open_ethernet(pcap_t **out, const struct filter_live *f, const char *name, struct err *e)
 {
-	int ret;
+	char why[PCAP_ERRBUF_SIZE] = "";
+	pcap_t *h = pcap_create(name, why);
+	int status;
 
-	for (size_t i = 0; i < f->kept_n; i++)
-		if (f->kept[i].hatype == d->hatype)
-			return (int)i;
-	if (f->kept_n == FILTER_LIVE_TYPES)
-		return err_set(e, -E2BIG, "a filter on more than %d types of interfaces",
-			       FILTER_LIVE_TYPES);
-	ret = compile_one(&f->kept[f->kept_n].program, f, d, e);
+	*out = NULL;
+	if (!h) {
+		err_set(e, -EINVAL, "filter on %s: %s", name, why);
+		return PCAP_ERROR;
+	}
+	pcap_set_snaplen(h, (int)f->snap);
+	status = pcap_activate(h);
+	if (status < 0) {
+		err_set(e, -EINVAL, "filter on %s: %s", name,
+			*pcap_geterr(h) ? pcap_geterr(h) : pcap_statustostr(status));
+		pcap_close(h);
+		return status;
+	}
+	*out = h;
+	return 0;
+}
+
+/* libpcap opens no interface that is down; the frames of loopback look alike. */
+static int compile_ethernet(struct bpf_program *out, const struct filter_live *f, const char *name,
+			    struct err *e)
+{
+	struct err ignored;
+	pcap_t *h;
+	int ret, status = open_ethernet(&h, f, name, e);
+
+	if (status == PCAP_ERROR_IFACE_NOT_UP)
+		status = open_ethernet(&h, f, "lo", &ignored);
+	if (!h)
+		return status == PCAP_ERROR_PERM_DENIED ? -EPERM : -EINVAL;
+	if (pcap_datalink(h) == DLT_EN10MB)
+		ret = compile(out, f, h, e);
+	else
+		ret = err_set(e, -EINVAL,
+			      "a filter on %s: libpcap and the kernel see its frames differently; "
+			      "leave the filter out",
+			      name);
+	pcap_close(h);
+	return ret;
+}
+
+/* The program for frames as the device has them; compiled if there is none. */
+static int program_for(const struct bpf_program **out, struct filter_live *f,
+		       const struct filter_device *d, struct err *e)
+{
+	const bool is_ethernet = netdev_link(d->hatype) == LINK_ETHERNET;
+	struct filter_live_kept *k = is_ethernet ? &f->ethernet : &f->raw;
+	int ret = 0;
+
+	if (!k->is_there)
+		ret = is_ethernet ? compile_ethernet(&k->program, f, d->name, e)
+				  : compile_raw(&k->program, f, e);
 	if (ret < 0)
 		return ret;
-	f->kept[f->kept_n].hatype = d->hatype;
-	return (int)f->kept_n++;
+	k->is_there = true;
+	*out = &k->program;
+	return 0;
 }
 
 static bool is_first_of_type(const struct filter_device *devices, size_t i)
@@ -118,21 +158,30 @@ static bool is_first_of_type(const struct filter_device *devices, size_t i)
 	return true;
 }
 
+/* So that an interface which comes later has its program: then libpcap may not
+ * open it any more. */
+static int compile_ahead(struct filter_live *f, struct err *e)
+{
+	const struct filter_device later = {"lo", 0, ARPHRD_ETHER};
+	const struct bpf_program *one;
+
+	return program_for(&one, f, &later, e);
+}
+
 /* For each type of device its own program; frames of others do not pass. */
 static int append_filters(struct program *p, struct filter_live *f,
 			  const struct filter_device *devices, size_t n, struct err *e)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct bpf_program *one;
-		int at;
+		int ret;
 
 		if (!is_first_of_type(devices, i) ||
 		    netdev_link(devices[i].hatype) == NETDEV_LINK_UNKNOWN)
 			continue;
-		at = program_for(f, &devices[i], e);
-		if (at < 0)
-			return at;
-		one = &f->kept[at].program;
+		ret = program_for(&one, f, &devices[i], e);
+		if (ret < 0)
+			return ret;
 		load(p, SKF_AD_HATYPE);
 		emit(p, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, devices[i].hatype);
 		emit(p, BPF_JMP | BPF_JA, 0, 0, one->bf_len);
@@ -153,6 +202,8 @@ int filter_live_compile(struct filter_live *f, struct sock_filter out[FILTER_LIV
 		test_index(&p, devices, n);
 	if (f->text) {
 		ret = append_filters(&p, f, devices, n, e);
+		if (ret == 0 && any)
+			ret = compile_ahead(f, e);
 		if (ret < 0)
 			return ret;
 	} else {
@@ -166,6 +217,8 @@ int filter_live_compile(struct filter_live *f, struct sock_filter out[FILTER_LIV
 
 void filter_live_fini(struct filter_live *f)
 {
-	while (f->kept_n)
-		pcap_freecode(&f->kept[--f->kept_n].program);
+	if (f->ethernet.is_there)
+		pcap_freecode(&f->ethernet.program);
+	if (f->raw.is_there)
+		pcap_freecode(&f->raw.program);
 }

@@ -7,9 +7,9 @@
  * kernel has taken the VLAN tag off, and `vlan` means the tag and not the
  * bytes), for each type of device; an accepted frame is cut to the snap length.
  *
- * libpcap needs the right to capture. What it has compiled for a type is kept,
- * so that the program can be made for other interfaces once that right is
- * given up.
+ * libpcap needs the right to capture. What it has compiled is kept, once for
+ * Ethernet and once for bare IP, so that the program can be made for other
+ * interfaces when that right is given up.
  *
  * Threading: one filter belongs to one thread.
  */
@@ -37,11 +37,10 @@ struct filter_device {
 struct filter_live {
 	const char *text; /* borrows; NULL: all frames */
 	uint32_t snap;
-	struct {
-		uint16_t hatype;
+	struct filter_live_kept {
+		bool is_there;
 		struct bpf_program program;
-	} kept[FILTER_LIVE_TYPES];
-	size_t kept_n;
+	} ethernet, raw;
 };
 
 /* The program for these devices, or for all there are (any: then they are one
