@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * files.c - capture files made byte by byte, and what a reader made of them.
+ * files.c - capture files made byte by byte, plain and packed.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,23 +8,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
 
-#include "base/err.h"
-#include "capture/pcap_file.h"
 #include "files.h"
-
-#define CALLS_MAX 1000000 /* of recv for one file: more, and it hangs */
 
 struct made *made_new(bool is_big_endian)
 {
@@ -194,6 +183,33 @@ void put_simple(struct made *m, uint32_t caplen, uint32_t wirelen)
 	put_body(m, 3, b, true);
 }
 
+void put_unknown(struct made *m, uint32_t type, size_t n)
+{
+	struct made *b = made_new(m->is_big_endian);
+
+	memset(b->bytes, 0x5a, n);
+	b->n = n;
+	put_block(m, type, b, false);
+	free(b);
+}
+
+void put_obsolete(struct made *m, uint16_t interface, uint64_t ticks, uint32_t caplen,
+		  uint32_t wirelen)
+{
+	struct made *b = made_new(m->is_big_endian);
+
+	put16(b, interface);
+	put16(b, 0xffff); /* drops: not known */
+	put32(b, (uint32_t)(ticks >> 32));
+	put32(b, (uint32_t)ticks);
+	put32(b, caplen);
+	put32(b, wirelen);
+	memset(b->bytes + b->n, made_fill(caplen), caplen);
+	b->n += caplen;
+	put_block(m, 2, b, true);
+	free(b);
+}
+
 uint8_t *pack_gzip(const void *bytes, size_t n, size_t *packed_n)
 {
 	z_stream z = {0};
@@ -216,164 +232,12 @@ uint8_t *pack_gzip(const void *bytes, size_t n, size_t *packed_n)
 uint8_t *pack_zstd(const void *bytes, size_t n, size_t *packed_n)
 {
 	uint8_t *out = malloc(ZSTD_compressBound(n));
+	ZSTD_CCtx *z = ZSTD_createCCtx();
 
-	assert_non_null(out);
-	*packed_n = ZSTD_compress(out, ZSTD_compressBound(n), bytes, n, 1);
+	assert_true(out && z);
+	ZSTD_CCtx_setParameter(z, ZSTD_c_checksumFlag, 1); /* as the program does */
+	*packed_n = ZSTD_compress2(z, out, ZSTD_compressBound(n), bytes, n);
 	assert_false(ZSTD_isError(*packed_n));
+	ZSTD_freeCCtx(z);
 	return out;
-}
-
-/* --- staging ----------------------------------------------------------------- */
-
-struct writer {
-	pthread_t thread;
-	int fd;
-	size_t n;
-	uint8_t bytes[];
-};
-
-static void *write_main(void *arg)
-{
-	struct writer *w = arg;
-
-	for (size_t at = 0; at < w->n;) {
-		const ssize_t put = write(w->fd, w->bytes + at, w->n - at);
-
-		if (put <= 0)
-			break; /* the reader has closed */
-		at += (size_t)put;
-	}
-	close(w->fd);
-	return NULL;
-}
-
-void stage(struct staged *st, const void *bytes, size_t n, enum how how)
-{
-	int ends[2];
-	struct writer *w;
-
-	st->writer = NULL;
-	if (how == MAPPED) {
-		st->fd = memfd_create("capture", MFD_CLOEXEC);
-		assert_true(st->fd >= 0);
-		assert_int_equal(write(st->fd, bytes, n), n);
-		assert_int_equal(lseek(st->fd, 0, SEEK_SET), 0);
-	} else {
-		signal(SIGPIPE, SIG_IGN);
-		assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-		st->fd = ends[0];
-		w = malloc(sizeof(*w) + n);
-		assert_non_null(w);
-		w->fd = ends[1];
-		w->n = n;
-		memcpy(w->bytes, bytes, n);
-		assert_int_equal(pthread_create(&w->thread, NULL, write_main, w), 0);
-		st->writer = w;
-	}
-	snprintf(st->path, sizeof(st->path), "/proc/self/fd/%d", st->fd);
-}
-
-void unstage(struct staged *st)
-{
-	struct writer *w = st->writer;
-
-	close(st->fd);
-	if (w)
-		pthread_join(w->thread, NULL);
-	free(w);
-}
-
-/* --- reading ------------------------------------------------------------------ */
-
-/* FNV-1a: every byte is touched, so a sanitizer sees a frame that is not
- * wholly in memory. */
-static uint64_t hash_of(const uint8_t *p, size_t n)
-{
-	uint64_t hash = 0xcbf29ce484222325;
-
-	for (size_t i = 0; i < n; i++)
-		hash = (hash ^ p[i]) * 0x100000001b3;
-	return hash;
-}
-
-static void note(struct seen *s, const struct frame *frames, unsigned n)
-{
-	s->frames = realloc(s->frames, (s->n + n) * sizeof(*s->frames));
-	assert_non_null(s->frames);
-	for (unsigned i = 0; i < n; i++) {
-		const struct frame *f = &frames[i];
-
-		assert_int_equal(f->vlan_tpid, 0);
-		assert_int_equal(f->way, FRAME_WAY_UNKNOWN);
-		s->frames[s->n++] = (struct seen_frame){
-			.ts_ns = f->ts_ns,
-			.hash = hash_of(f->data, f->caplen),
-			.caplen = f->caplen,
-			.wirelen = f->wirelen,
-			.link = f->link,
-			.first = f->caplen ? f->data[0] : 0,
-		};
-	}
-}
-
-void see_path(struct seen *s, const char *path, unsigned max)
-{
-	struct pcap_file *f;
-	struct frame frames[64];
-	struct err e = {""};
-	uint64_t done_before = 0;
-
-	memset(s, 0, sizeof(*s));
-	s->opened = pcap_file_open(&f, path, &e);
-	snprintf(s->err, sizeof(s->err), "%s", e.text);
-	if (s->opened < 0) {
-		assert_true(e.text[0]);
-		return;
-	}
-	s->was_mapped = pcap_file_is_mapped(f);
-	for (unsigned calls = 0;; calls++) {
-		const int n = pcap_file_recv(f, frames, max, &e);
-		uint64_t done, total;
-
-		assert_true(calls < CALLS_MAX);
-		pcap_file_progress(f, &done, &total);
-		assert_true(done >= done_before && (!total || done <= total));
-		done_before = done;
-		if (n == -EAGAIN)
-			continue;
-		s->status = n;
-		if (n <= 0)
-			break;
-		assert_true((unsigned)n <= max);
-		note(s, frames, (unsigned)n);
-	}
-	if (s->status < 0) {
-		assert_true(e.text[0]);
-		snprintf(s->err, sizeof(s->err), "%s", e.text);
-		assert_int_equal(pcap_file_recv(f, frames, max, &e), 0);
-	}
-	assert_int_equal(pcap_file_recv(f, frames, max, &e), 0);
-	pcap_file_close(f);
-}
-
-void see_bytes(struct seen *s, const void *bytes, size_t n, enum how how)
-{
-	struct staged st;
-
-	stage(&st, bytes, n, how);
-	see_path(s, st.path, 64);
-	unstage(&st);
-}
-
-void seen_free(struct seen *s)
-{
-	free(s->frames);
-	memset(s, 0, sizeof(*s));
-}
-
-bool seen_equal(const struct seen *a, const struct seen *b)
-{
-	if (a->n != b->n || a->opened != b->opened || a->status != b->status)
-		return false;
-	return a->n == 0 || memcmp(a->frames, b->frames, a->n * sizeof(*a->frames)) == 0;
 }

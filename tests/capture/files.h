@@ -50,6 +50,9 @@ void put_interface_ticks(struct made *m, uint16_t link, uint8_t tsresol, int64_t
 void put_enhanced(struct made *m, uint32_t interface, uint64_t ticks, uint32_t caplen,
 		  uint32_t wirelen);
 void put_simple(struct made *m, uint32_t caplen, uint32_t wirelen);
+void put_obsolete(struct made *m, uint16_t interface, uint64_t ticks, uint32_t caplen,
+		  uint32_t wirelen);
+void put_unknown(struct made *m, uint32_t type, size_t n); /* with n bytes in it */
 
 struct made *made_new(bool is_big_endian);
 
@@ -87,6 +90,10 @@ void see_bytes(struct seen *s, const void *bytes, size_t n, enum how how);
 void see_path(struct seen *s, const char *path, unsigned max);
 void seen_free(struct seen *s);
 bool seen_equal(const struct seen *a, const struct seen *b);
+
+/* Is this what the first n bytes of a made file are to give? All whole packets,
+ * and if n is within a part, what is cut, by its number and place. */
+void check_cut(const struct made *m, size_t n, const struct seen *s, const char *name);
 
 /* A descriptor of a file in memory, or of a pipe that a thread writes to; and
  * its path. The thread is joined by unstage(). */

@@ -110,24 +110,6 @@ static void every_variant_is_read(void **state)
 	}
 }
 
-/* What a file of a made one's first n bytes is to give. */
-static void check_cut(const struct made *m, size_t n, const struct seen *s, const char *name)
-{
-	size_t whole = 0;
-	bool at_end = false;
-
-	for (unsigned i = 0; i < m->parts && m->part[i].end <= n; i++) {
-		whole += m->part[i].is_packet;
-		at_end = m->part[i].end == n;
-	}
-	if (n < m->part[0].end) {
-		assert_int_equal(s->opened, -EINVAL);
-	} else if (s->opened || s->n != whole || s->status != (at_end ? 0 : -EBADMSG)) {
-		fail_msg("%s cut at %zu: %zu of %zu packets, status %d, %s", name, n, s->n, whole,
-			 s->status, s->err);
-	}
-}
-
 static void every_variant_cut_anywhere_gives_its_whole_records(void **state)
 {
 	(void)state;
