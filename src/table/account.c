@@ -115,17 +115,49 @@ static void count_conns(struct account *a, const struct flow *f, int conns, int 
 		row_conns(a, f, f->host[1], conns, half_open);
 }
 
+/* p, which is counted on f, is its datagram's first fragment: those that came
+ * before it belong there, too. */
+static void note_first(struct account *a, const struct pkt *p, struct flow *f, struct ledger *l)
+{
+	struct fragments_early early;
+
+	if (!a->fragments)
+		return;
+	early = fragments_first(a->fragments, p);
+	if (!early.packets)
+		return;
+	flow_table_credit(a->flows, f, p->side, early.packets, early.bytes);
+	l->untracked[LEDGER_FRAGMENT] -= early.packets; /* of this batch, or before it */
+	l->tracked += early.packets;
+}
+
+/* Counts a later fragment on the flow of its first one. False: it has none. */
+static bool count_later(struct account *a, const struct pkt *p)
+{
+	struct pkt of_flow = *p;
+	enum fragments_found found;
+
+	if (!a->fragments)
+		return false;
+	found = fragments_later(a->fragments, &of_flow);
+	if (found == FRAGMENTS_EARLY)
+		return false;
+	flow_table_hash(a->flows, &of_flow, 1);
+	return flow_table_count_fragment(a->flows, &of_flow, found == FRAGMENTS_ERROR);
+}
+
 /* Starts the flow of p between two hosts, by side, which may become others if
- * one is forgotten meanwhile. Returns why it cannot be tracked, or
- * LEDGER_UNTRACKED if it is. */
-static enum ledger_untracked start_flow(struct account *a, const struct pkt *p, uint32_t host[2])
+ * one is forgotten meanwhile. NULL and *reason if it cannot be tracked. */
+static struct flow *start_flow(struct account *a, const struct pkt *p, uint32_t host[2],
+			       enum ledger_untracked *reason)
 {
 	uint32_t id[2], place;
 	struct flow *f;
 
+	*reason = LEDGER_HOST_LIMIT;
 	for (;;) {
 		if (host[0] == a->overflow || host[1] == a->overflow)
-			return LEDGER_HOST_LIMIT;
+			return NULL;
 		if (hold_hosts(a, host))
 			break;
 		hosts_of(a, p, host);
@@ -133,12 +165,13 @@ static enum ledger_untracked start_flow(struct account *a, const struct pkt *p, 
 	place = flow_table_place(a->flows, p);
 	if (place == FLOW_NO_PLACE) {
 		drop_hosts(a, host);
-		return LEDGER_TABLE_FULL;
+		*reason = LEDGER_TABLE_FULL;
+		return NULL;
 	}
 	take_ids(a, host, id);
 	f = flow_table_start(a->flows, place, p, host, id);
 	count_conns(a, f, 1, flow_state_is_half_open(f->state));
-	return LEDGER_UNTRACKED;
+	return f;
 }
 
 /* A packet that is on no flow we have: its hosts, by side, and what becomes of
@@ -147,12 +180,12 @@ static void count_unknown(struct account *a, const struct pkt *p, uint32_t host[
 			  struct ledger *l)
 {
 	static const enum ledger_untracked reasons[PKT_KINDS] = {
-		[PKT_KIND_FLOW] = LEDGER_UNTRACKED,
 		[PKT_KIND_ICMP_ERROR] = LEDGER_ICMP_ERROR,
 		[PKT_KIND_ICMP_OTHER] = LEDGER_ICMP_OTHER,
 		[PKT_KIND_FRAGMENT] = LEDGER_FRAGMENT,
 	};
 	enum ledger_untracked reason = reasons[p->kind];
+	struct flow *f = NULL;
 
 	hosts_of(a, p, host);
 	if (host[0] == HOST_NONE && host[1] == HOST_NONE) {
@@ -160,14 +193,15 @@ static void count_unknown(struct account *a, const struct pkt *p, uint32_t host[
 		return;
 	}
 	if (p->kind == PKT_KIND_FLOW)
-		reason = start_flow(a, p, host);
-	else if (p->kind == PKT_KIND_ICMP_ERROR && p->quoted == PKT_QUOTE_WHOLE &&
-		 flow_table_count_error(a->flows, p))
-		reason = LEDGER_UNTRACKED;
-	if (reason == LEDGER_UNTRACKED)
+		f = start_flow(a, p, host, &reason);
+	else if (p->kind == PKT_KIND_ICMP_ERROR && p->quoted == PKT_QUOTE_WHOLE)
+		f = flow_table_count_error(a->flows, p);
+	if (f || (p->kind == PKT_KIND_FRAGMENT && count_later(a, p)))
 		l->tracked += p->packets;
 	else
 		l->untracked[reason] += p->packets;
+	if (f && p->fragment == PKT_FIRST)
+		note_first(a, p, f, l);
 }
 
 /* The host of a flow's side, which was not one so far: a packet goes to a host
@@ -204,6 +238,8 @@ static void find_ends_by_way(struct account *a, const struct pkt *p, struct acco
 		host = unknown[side];
 	} else {
 		l->tracked += p->packets;
+		if (p->fragment)
+			note_first(a, p, f, l);
 		host = f->host[side] != HOST_NONE ? f->host[side] : attach_host(a, f, p, side);
 	}
 	e->src = row_of(a, side == p->side ? host : HOST_NONE);
@@ -214,14 +250,17 @@ static void find_ends_by_way(struct account *a, const struct pkt *p, struct acco
 static inline void find_ends(struct account *a, const struct pkt *p, struct account_ends *e,
 			     struct ledger *l)
 {
-	const struct flow *f = p->kind == PKT_KIND_FLOW ? flow_table_touch(a->flows, p) : NULL;
+	struct flow *f = p->kind == PKT_KIND_FLOW ? flow_table_touch(a->flows, p) : NULL;
 	uint32_t unknown[2];
 	const uint32_t *host = f ? f->host : unknown;
 
-	if (f)
+	if (f) {
 		l->tracked += p->packets;
-	else
+		if (__builtin_expect(p->fragment, 0))
+			note_first(a, p, f, l);
+	} else {
 		count_unknown(a, p, unknown, l);
+	}
 	e->src = row_of(a, host[p->side]);
 	e->dst = row_of(a, host[!p->side]);
 	prefetch_row(e->src, p->class);
@@ -276,6 +315,8 @@ void account_clock(struct account *a, uint64_t now_ns)
 {
 	store_relaxed(&a->now_ns, now_ns);
 	flow_table_clock(a->flows, now_ns);
+	if (a->fragments)
+		fragments_clock(a->fragments, now_ns);
 }
 
 void account_flow_ended(void *arg, const struct flow *f, uint64_t end_ns)

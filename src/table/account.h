@@ -13,6 +13,7 @@
 
 #include "base/frame.h"
 #include "flow/flow_table.h"
+#include "flow/fragments.h"
 #include "packet/decap.h"
 #include "table/host_dir.h"
 #include "table/inner.h"
@@ -29,6 +30,7 @@ struct account_ends {
 
 struct account {
 	struct flow_table *flows;
+	struct fragments *fragments; /* NULL: later fragments are on no flow */
 	struct shard_row *rows; /* hosts_max, the overflow record, and one for what is not inner */
 	struct host_dir *hosts; /* shared */
 	const struct inner *inner; /* shared */

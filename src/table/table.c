@@ -19,6 +19,22 @@ static int fill_secret(uint8_t *secret, size_t n, struct err *e)
 	return 0;
 }
 
+static int fragments_open(struct account *a, const struct table_conf *c, struct err *e)
+{
+	struct fragments_conf conf = {
+		.datagrams_max = (uint32_t)((c->fragments_max + c->workers - 1) / c->workers),
+		.hash_mask = UINT64_MAX,
+	};
+	int ret;
+
+	if (!c->fragments_max)
+		return 0;
+	ret = fill_secret(conf.secret, sizeof(conf.secret), e);
+	if (ret < 0)
+		return ret;
+	return fragments_new(&a->fragments, &conf, a->arena, e);
+}
+
 static int account_new(struct account **out, struct table *t, const struct table_conf *c,
 		       struct err *e)
 {
@@ -59,6 +75,9 @@ static int account_new(struct account **out, struct table *t, const struct table
 	a->overflow = c->hosts_max;
 	conf.arg = a;
 	ret = flow_table_new(&a->flows, &conf, arena, e);
+	if (ret < 0)
+		goto fail;
+	ret = fragments_open(a, c, e);
 	if (ret < 0)
 		goto fail;
 	*out = a;

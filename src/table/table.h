@@ -20,6 +20,9 @@ struct table;
 struct table_conf {
 	unsigned workers;
 	uint64_t flows_max; /* over all workers */
+	/* Datagrams whose fragments are known at once, over all workers. 0: none,
+	 * and later fragments are on no flow. */
+	uint64_t fragments_max;
 	uint32_t hosts_max;
 	uint64_t host_timeout_ns; /* 0: hosts are never forgotten */
 	struct flow_timeouts timeouts;

@@ -199,6 +199,19 @@ static void ledger_view(struct view_ledger *out, const struct account *a)
 	out->ring_freezes = load_relaxed(&a->ring_freezes);
 }
 
+static void fragments_view(struct view_fragments *out, const struct fragments *fr)
+{
+	struct fragments_stats s;
+
+	fragments_stats(fr, &s);
+	out->capacity = s.capacity;
+	out->firsts = s.firsts;
+	out->matched = s.matched;
+	out->early = s.early;
+	out->credited = s.credited;
+	out->evicted = s.evicted;
+}
+
 void table_worker_view(const struct table *t, unsigned worker, struct view_worker *out)
 {
 	const struct account *a = t->accounts[worker];
@@ -214,6 +227,8 @@ void table_worker_view(const struct table *t, unsigned worker, struct view_worke
 	out->flows.replaced = s.replaced;
 	out->flows.early_drops = s.early_drops;
 	out->flows.arena_bytes = arena_bytes(a->arena);
+	if (a->fragments)
+		fragments_view(&out->fragments, a->fragments);
 	for (unsigned i = 0; i < LAYER_COUNTERS; i++)
 		out->layers.n[i] = layer_counter_read(&a->decoder.counts, i);
 	out->jumps.back = load_relaxed(&a->jumps_back);
@@ -243,6 +258,7 @@ void table_totals_view(const struct table *t, struct view_totals *out)
 		table_worker_view(t, i, &w);
 		add_words(&out->ledger, &w.ledger, sizeof(w.ledger));
 		add_words(&out->flows, &w.flows, sizeof(w.flows));
+		add_words(&out->fragments, &w.fragments, sizeof(w.fragments));
 		add_words(&out->layers, &w.layers, sizeof(w.layers));
 		add_words(&out->jumps, &w.jumps, sizeof(w.jumps));
 		out->ring.blocks += w.ring.blocks;

@@ -94,6 +94,16 @@ struct view_flows {
 	uint64_t arena_bytes; /* this worker's memory (jemalloc arena, mapped) */
 };
 
+/* Datagrams in fragments: flow/fragments.h. Packets, unless it says else. */
+struct view_fragments {
+	uint64_t capacity; /* datagrams: --max-fragments share of this worker */
+	uint64_t firsts;   /* first fragments */
+	uint64_t matched;  /* later ones whose first was known */
+	uint64_t early;	   /* later ones whose first was not */
+	uint64_t credited; /* of these, those whose first came in time */
+	uint64_t evicted;  /* datagrams, to make room */
+};
+
 /* Of a ring; nothing of a file. */
 struct view_ring {
 	uint64_t blocks;
@@ -113,6 +123,7 @@ struct view_layers {
 struct view_worker {
 	struct view_ledger ledger;
 	struct view_flows flows;
+	struct view_fragments fragments;
 	struct view_ring ring;
 	struct view_jumps jumps;
 	struct view_layers layers;
@@ -121,6 +132,7 @@ struct view_worker {
 struct view_totals {
 	struct view_ledger ledger; /* summed over the workers */
 	struct view_flows flows;
+	struct view_fragments fragments;
 	struct view_ring ring;
 	struct view_jumps jumps;
 	struct view_layers layers;
