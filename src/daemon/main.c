@@ -84,6 +84,7 @@ static int open_table(struct run *r, struct err *e)
 	const struct table_conf conf = {
 		.workers = r->o->workers,
 		.flows_max = r->o->flows_max,
+		.fragments_max = FRAGMENTS_MAX_DEFAULT,
 		.hosts_max = (uint32_t)r->o->hosts_max,
 		.host_timeout_ns = r->o->host_timeout_ns,
 		.timeouts = r->o->timeouts,
