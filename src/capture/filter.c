@@ -13,6 +13,8 @@
 #include "base/link.h"
 #include "capture/source.h"
 
+#define KERNEL_OFFSETS 0xfffff000u /* SKF_AD_OFF of linux/filter.h, and above */
+
 struct program {
 	struct program *next;
 	uint16_t link;
@@ -43,28 +45,56 @@ static int dlt_of(uint16_t link)
 	return link;
 }
 
-static int compile(struct bpf_program *out, uint16_t link, const char *text, struct err *e)
+static int refused(const char *text, uint16_t link, const char *why, struct err *e)
+{
+	return err_set(e, -EINVAL, "filter '%s', for link type %u: %s; see pcap-filter(7)", text,
+		       link, why);
+}
+
+/* libpcap makes of `inbound`, `ifindex` and their like loads from where the
+ * kernel has what it knows of a frame beside its bytes. */
+static bool asks_the_kernel(const struct bpf_program *bpf)
+{
+	for (unsigned i = 0; i < bpf->bf_len; i++) {
+		const struct bpf_insn *in = &bpf->bf_insns[i];
+
+		if (BPF_CLASS(in->code) == BPF_LD && BPF_MODE(in->code) == BPF_ABS &&
+		    in->k >= KERNEL_OFFSETS)
+			return true;
+	}
+	return false;
+}
+
+/* Only its optimiser refuses an expression because it rejects all packets. */
+static int compile(struct bpf_program *out, uint16_t link, const char *text, bool may_reject_all,
+		   struct err *e)
 {
 	pcap_t *p = pcap_open_dead(dlt_of(link), SOURCE_CAP_MAX);
 	int ret = 0;
 
 	if (!p)
 		return err_set(e, -ENOMEM, "no memory to compile a filter");
-	if (pcap_compile(p, out, text, 1, PCAP_NETMASK_UNKNOWN) < 0)
-		ret = err_set(e, -EINVAL, "filter '%s', for link type %u: %s; see pcap-filter(7)",
-			      text, link, pcap_geterr(p));
+	if (pcap_compile(p, out, text, 1, PCAP_NETMASK_UNKNOWN) < 0) {
+		ret = refused(text, link, pcap_geterr(p), e);
+		if (may_reject_all && pcap_compile(p, out, text, 0, PCAP_NETMASK_UNKNOWN) == 0)
+			ret = 0;
+	}
+	if (ret == 0 && asks_the_kernel(out)) {
+		pcap_freecode(out);
+		ret = refused(text, link, "it asks for what no capture file of it says", e);
+	}
 	pcap_close(p);
 	return ret;
 }
 
-static int add_program(struct filter *f, uint16_t link, struct err *e)
+static int add_program(struct filter *f, uint16_t link, bool may_reject_all, struct err *e)
 {
 	struct program *p = calloc(1, sizeof(*p));
 	int ret;
 
 	if (!p)
 		return err_set(e, -ENOMEM, "no memory to compile a filter");
-	ret = compile(&p->bpf, link, f->text, e);
+	ret = compile(&p->bpf, link, f->text, may_reject_all, e);
 	if (ret < 0) {
 		free(p);
 		return ret;
@@ -83,12 +113,12 @@ static int try_all(struct filter *f, struct err *e)
 		LINK_LOOP, LINK_LINUX_SLL, LINK_IPV4, LINK_IPV6,     LINK_LINUX_SLL2,
 	};
 	struct err ignored;
-	const int ret = add_program(f, LINK_ETHERNET, e);
+	const int ret = add_program(f, LINK_ETHERNET, false, e);
 
 	if (ret != -EINVAL)
 		return ret;
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		if (add_program(f, others[i], &ignored) == 0)
+		if (add_program(f, others[i], false, &ignored) == 0)
 			return 0;
 	return ret;
 }
@@ -141,7 +171,7 @@ static int choose_program(struct filter *f, uint16_t link, struct err *e)
 		f->last = p;
 		return 0;
 	}
-	return add_program(f, link, e);
+	return add_program(f, link, true, e);
 }
 
 int filter_match(struct filter *f, const struct frame *frame, struct err *e)

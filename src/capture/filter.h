@@ -25,7 +25,8 @@ void filter_free(struct filter *f); /* NULL is fine */
 
 /* 1: let it pass, 0: not. The first frame of a link type compiles the
  * program for it; -EINVAL with e filled if the expression cannot be (say,
- * `ether host` on raw IP). Hot but for that: a call of bpf_filter(). */
+ * `ether host` on raw IP). One that no frame of it can match (`ip6` on raw
+ * IPv4) matches none. Hot but for that: a call of bpf_filter(). */
 int filter_match(struct filter *f, const struct frame *frame, struct err *e);
 
 #endif
