@@ -45,7 +45,7 @@ static uint64_t wall_ns(void)
 
 static void nap(uint64_t ns)
 {
-	const struct timespec ts = {0, (long)(ns < NAP_MAX_NS ? ns : NAP_MAX_NS)};
+	const struct timespec ts = {0, (long)ns};
 
 	nanosleep(&ts, NULL);
 }
@@ -133,11 +133,12 @@ static int find_frames(struct replay *r, struct err *e)
 	return ret;
 }
 
-/* With a speed: moves the clock; false if the next frame's time is yet to
- * come, after a nap. */
-static bool is_time(struct replay *r, uint64_t ts_ns)
+/* With a speed: moves the clock, and says how long the frame's time is yet to
+ * come. */
+static uint64_t wait_ns(struct replay *r, uint64_t ts_ns)
 {
 	uint64_t virtual_ns;
+	double wait;
 
 	if (!r->wall_start_ns) {
 		r->wall_start_ns = wall_ns();
@@ -146,16 +147,17 @@ static bool is_time(struct replay *r, uint64_t ts_ns)
 	virtual_ns =
 		r->first_ns + (uint64_t)((double)(wall_ns() - r->wall_start_ns) * r->conf.speed);
 	if (ts_ns <= virtual_ns)
-		return true;
+		return 0;
 	if (virtual_ns > r->now_ns)
 		r->now_ns = virtual_ns;
-	nap((uint64_t)((double)(ts_ns - virtual_ns) / r->conf.speed));
-	return false;
+	wait = (double)(ts_ns - virtual_ns) / r->conf.speed;
+	return wait < NAP_MAX_NS ? (uint64_t)wait + 1 : NAP_MAX_NS;
 }
 
 static int replay_recv(void *ctx, const struct frame **frames, uint64_t *now_ns, struct err *e)
 {
 	struct replay *r = ctx;
+	uint64_t wait;
 	unsigned n = 0;
 	int ret;
 
@@ -167,7 +169,9 @@ static int replay_recv(void *ctx, const struct frame **frames, uint64_t *now_ns,
 		return 0;
 	}
 	*frames = &r->pending[r->pos];
-	if (r->conf.speed > 0 && !is_time(r, r->pending[r->pos].ts_ns)) {
+	wait = r->conf.speed > 0 ? wait_ns(r, r->pending[r->pos].ts_ns) : 0;
+	if (wait) {
+		nap(wait);
 		*now_ns = r->now_ns;
 		return 0;
 	}
@@ -176,7 +180,7 @@ static int replay_recv(void *ctx, const struct frame **frames, uint64_t *now_ns,
 	if (r->now_ns >= r->tick_end_ns)
 		r->tick_end_ns = r->now_ns - r->now_ns % SOURCE_TICK_NS + SOURCE_TICK_NS;
 	while (r->pos < r->pending_n && r->pending[r->pos].ts_ns < r->tick_end_ns) {
-		if (r->conf.speed > 0 && n && !is_time(r, r->pending[r->pos].ts_ns))
+		if (r->conf.speed > 0 && n && wait_ns(r, r->pending[r->pos].ts_ns))
 			break;
 		if (r->pending[r->pos].ts_ns > r->now_ns)
 			r->now_ns = r->pending[r->pos].ts_ns;
@@ -231,6 +235,17 @@ static uint64_t size_of_all(const struct replay_conf *c)
 	return sum;
 }
 
+/* Of a file that is done with: as much as its share of the total. */
+static uint64_t bytes_of(const struct replay *r, size_t i)
+{
+	uint64_t done, size;
+
+	if (!r->files[i])
+		return size_of(r->conf.paths[i]);
+	pcap_file_progress(r->files[i], &done, &size);
+	return size ? size : done;
+}
+
 void replay_progress(const struct replay *r, uint64_t *done, uint64_t *total)
 {
 	const size_t current = load_acquire(&r->current);
@@ -238,7 +253,7 @@ void replay_progress(const struct replay *r, uint64_t *done, uint64_t *total)
 
 	pcap_file_progress(r->files[current], done, &size);
 	for (size_t i = 0; i < current; i++)
-		*done += size_of(r->conf.paths[i]);
+		*done += bytes_of(r, i);
 	*total = r->total_bytes;
 }
 
