@@ -355,5 +355,6 @@ void live_stats(struct live *t, unsigned i, struct live_stats *out)
 {
 	ring_stats(t->rings[i], &out->ring);
 	out->blocks = t->conf.ring.blocks;
-	out->high = ring_high(t->rings[i]);
+	/* It is looked at now and then; a freeze is a ring that was full. */
+	out->high = out->ring.freezes ? out->blocks : ring_high(t->rings[i]);
 }

@@ -180,6 +180,16 @@ def books_of(path, *args):
     return json.loads(done.stdout)
 
 
+def threads(pid):
+    """Name and /proc status of each thread."""
+    out = []
+    for task in os.listdir("/proc/%d/task" % pid):
+        with open("/proc/%d/task/%s/status" % (pid, task), encoding="utf-8") as f:
+            status = dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+        out.append((status["Name"], status))
+    return sorted(out, key=lambda t: t[0])
+
+
 class LiveTest(unittest.TestCase):
     """Namespaces, programs and servers that end with the test."""
 

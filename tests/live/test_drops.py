@@ -13,7 +13,7 @@ import signal
 import programs
 from frames import plain
 from netns import Tun, veth, wait_until
-from programs import LiveTest
+from programs import LiveTest, threads
 
 SMALL = ["--ring-blocks", "2", "--ring-block-size", "16K"]
 AWAY = "192.0.2.9"
@@ -32,6 +32,8 @@ class Drops(LiveTest):
         before = ledger["received"] + ledger["kernel_drops"]
         daemon.process.send_signal(signal.SIGSTOP)
         try:
+            wait_until("it stops", lambda: all(
+                status["State"].startswith("T") for _, status in threads(daemon.pid)))
             for i in range(frames):
                 self.out.send(plain("10.0.%d.%d" % (i % 3, i % 200 + 1), AWAY))
         finally:

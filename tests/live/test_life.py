@@ -18,19 +18,9 @@ import frames
 import programs
 from frames import ethernet, ipv4, plain
 from netns import LIMIT, veth, wait_until
-from programs import LiveTest
+from programs import LiveTest, threads
 
 AWAY = "192.0.2.9"
-
-
-def threads(pid):
-    """Name and /proc status of each thread."""
-    out = []
-    for task in os.listdir("/proc/%d/task" % pid):
-        with open("/proc/%d/task/%s/status" % (pid, task), encoding="utf-8") as f:
-            status = dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
-        out.append((status["Name"], status))
-    return sorted(out, key=lambda t: t[0])
 
 
 def cpu_seconds(pid):
