@@ -93,6 +93,13 @@ static uint16_t port_or(uint16_t port, uint16_t otherwise)
 	return port ? port : otherwise;
 }
 
+static void note_port(struct pkt_decoder *d, uint16_t port)
+{
+	const unsigned h = udp_port_hash(port);
+
+	d->udp_ports[h / 64] |= 1ull << h % 64;
+}
+
 void pkt_decoder_init(struct pkt_decoder *d, const struct decap_conf *c)
 {
 	memset(d, 0, sizeof(*d));
@@ -103,6 +110,8 @@ void pkt_decoder_init(struct pkt_decoder *d, const struct decap_conf *c)
 		.geneve_port = port_or(c->geneve_port, DECAP_GENEVE_PORT),
 		.gtpu_port = port_or(c->gtpu_port, DECAP_GTPU_PORT),
 	};
-	d->udp_ports = udp_port_bit(d->conf.vxlan_port) | udp_port_bit(d->conf.vxlan_gpe_port) |
-		       udp_port_bit(d->conf.geneve_port) | udp_port_bit(d->conf.gtpu_port);
+	note_port(d, d->conf.vxlan_port);
+	note_port(d, d->conf.vxlan_gpe_port);
+	note_port(d, d->conf.geneve_port);
+	note_port(d, d->conf.gtpu_port);
 }

@@ -46,8 +46,8 @@ enum decap_kind {
 
 #define DECAP_ALL ((1u << DECAP_KINDS) - 1)
 
-/* A UDP tunnel is told by its destination port alone: the source port is
- * whatever the sender likes. */
+/* A UDP tunnel is told by its destination port, or by its source port if that
+ * says nothing: where ports are swapped for the way back. */
 #define DECAP_VXLAN_PORT     4789
 #define DECAP_VXLAN_GPE_PORT 4790
 #define DECAP_GENEVE_PORT    6081
@@ -99,9 +99,12 @@ const char *layer_counter_name(unsigned i);
 /* Any thread. */
 uint64_t layer_counter_read(const struct layer_counts *c, unsigned i);
 
+#define DECAP_PORT_WORDS 16
+
 /* What a thread decodes with. */
 struct pkt_decoder {
-	uint64_t udp_ports; /* a bit for each hash of a tunnel's port */
+	/* A bit for each hash of a tunnel's port. */
+	uint64_t udp_ports[DECAP_PORT_WORDS];
 	struct decap_conf conf;
 	struct layer_counts counts;
 };

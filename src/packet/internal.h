@@ -69,10 +69,18 @@ static inline void layer_count(struct pkt_decoder *d, unsigned counter)
 		counter_add(&d->counts.n[counter], 1);
 }
 
-/* A bit of pkt_decoder.udp_ports. Common ports and those of tunnels differ. */
-static inline uint64_t udp_port_bit(uint16_t port)
+/* Where in pkt_decoder.udp_ports the bit of a port is. */
+static inline unsigned udp_port_hash(uint16_t port)
 {
-	return 1ull << ((port ^ port >> 8) & 63);
+	return (port ^ port >> 10) % (64 * DECAP_PORT_WORDS);
+}
+
+/* False: no tunnel has that port. */
+static inline bool udp_port_may_be(const struct pkt_decoder *d, uint16_t port)
+{
+	const unsigned h = udp_port_hash(port);
+
+	return d->udp_ports[h / 64] >> h % 64 & 1;
 }
 
 /* Steps over n bytes of a link header: where they start, or NULL if they are
@@ -107,8 +115,8 @@ void segments_count(struct pkt *p, const struct walk *w, const struct frame *f);
  * of the tunnel that it is could not be */
 enum walk_next tunnel_walk(struct walk *w, struct pkt *p);
 void tunnel_leave(struct walk *w, struct pkt *p);
-/* What is sent to a UDP port; DECAP_KINDS: no tunnel. */
-enum decap_kind udp_tunnel_kind(const struct decap_conf *c, uint16_t port);
+/* What is sent from and to UDP ports; DECAP_KINDS: no tunnel. */
+enum decap_kind udp_tunnel_kind(const struct decap_conf *c, uint16_t sport, uint16_t dport);
 
 /* gre.c, erspan.c, vxlan.c, geneve.c, gtpu.c: steps into tunnels. The kind is
  * erspan or gre; `b` is at its header. */

@@ -11,13 +11,36 @@
 
 #define UDP_BYTES 8
 
-enum decap_kind udp_tunnel_kind(const struct decap_conf *c, uint16_t port)
+static enum decap_kind port_kind(const struct decap_conf *c, uint16_t port)
 {
 	if (port == c->vxlan_port || port == c->vxlan_gpe_port)
 		return DECAP_VXLAN;
 	if (port == c->geneve_port)
 		return DECAP_GENEVE;
 	return port == c->gtpu_port ? DECAP_GTPU : DECAP_KINDS;
+}
+
+enum decap_kind udp_tunnel_kind(const struct decap_conf *c, uint16_t sport, uint16_t dport)
+{
+	const enum decap_kind kind = port_kind(c, dport);
+
+	return kind == DECAP_KINDS ? port_kind(c, sport) : kind;
+}
+
+/* The same of what is captured of a UDP header. */
+static enum decap_kind udp_kind(const struct decap_conf *c, const struct bytes *b)
+{
+	const uint8_t *h = bytes_peek(b, 4);
+
+	return h ? udp_tunnel_kind(c, load_be16(h), load_be16(h + 2)) : DECAP_KINDS;
+}
+
+/* Whether it is VXLAN-GPE's port that makes a UDP header one of a tunnel. */
+static bool is_gpe(const struct decap_conf *c, const uint8_t *h)
+{
+	const uint16_t sport = load_be16(h), dport = load_be16(h + 2);
+
+	return dport == c->vxlan_gpe_port || (dport != c->vxlan_port && sport == c->vxlan_gpe_port);
 }
 
 /* What tunnel the packet is; DECAP_KINDS: none. */
@@ -31,9 +54,7 @@ static enum decap_kind tunnel_kind_of(const struct walk *w, const struct pkt *p)
 	case PROTO_GRE:
 		return gre_kind(&w->l4);
 	case PROTO_UDP:
-		return bytes_peek(&w->l4, 4)
-			       ? udp_tunnel_kind(&w->decoder->conf, load_be16(w->l4.p + 2))
-			       : DECAP_KINDS;
+		return udp_kind(&w->decoder->conf, &w->l4);
 	default:
 		return DECAP_KINDS;
 	}
@@ -64,7 +85,7 @@ static enum walk_next enter(struct walk *w, enum decap_kind kind)
 		return geneve_walk(w);
 	if (kind == DECAP_GTPU)
 		return gtpu_walk(w);
-	return vxlan_walk(w, load_be16(udp + 2) == w->decoder->conf.vxlan_gpe_port);
+	return vxlan_walk(w, is_gpe(&w->decoder->conf, udp));
 }
 
 enum walk_next tunnel_walk(struct walk *w, struct pkt *p)

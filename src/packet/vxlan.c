@@ -23,7 +23,8 @@ enum walk_next vxlan_walk(struct walk *w, bool is_gpe)
 	is_gpe = is_gpe || h[0] & VXLAN_GPE_HAS_NEXT;
 	if (!(h[0] & VXLAN_HAS_VNI) || (is_gpe && h[0] & (VXLAN_GPE_OAM | VXLAN_GPE_VERSION)))
 		return walk_end(w, PKT_NOT_IP);
-	if (!(h[0] & VXLAN_GPE_HAS_NEXT))
+	/* On GPE's port there are senders that forget the P bit. */
+	if (!is_gpe || (!(h[0] & VXLAN_GPE_HAS_NEXT) && !h[3]))
 		return ethernet_walk(w);
 	switch (h[3]) {
 	case 1:
