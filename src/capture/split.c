@@ -150,10 +150,8 @@ static int split_frames(struct split *s, struct err *e)
 		int n = source_recv(&s->source, &frames, &now_ns, e);
 		bool stays;
 
-		if (n == -ENODATA)
-			return send_all(s, now_ns, true) ? n : -ECANCELED;
 		if (n < 0)
-			return n;
+			return send_all(s, now_ns, true) ? n : -ECANCELED;
 		if (now_ns / SOURCE_TICK_NS != tick) {
 			tick = now_ns / SOURCE_TICK_NS;
 			if (!send_all(s, before_ns, false) || !send_all(s, now_ns, true))
