@@ -158,37 +158,40 @@ static bool is_first_of_type(const struct filter_device *devices, size_t i)
 	return true;
 }
 
-/* So that an interface which comes later has its program: then libpcap may not
- * open it any more. */
-static int compile_ahead(struct filter_live *f, struct err *e)
+/* The filter's own program, for frames of devices of one type. */
+static int append_filter(struct program *p, struct filter_live *f, const struct filter_device *d,
+			 struct err *e)
 {
-	const struct filter_device later = {"lo", 0, ARPHRD_ETHER};
 	const struct bpf_program *one;
+	const int ret = program_for(&one, f, d, e);
 
-	return program_for(&one, f, &later, e);
+	if (ret < 0)
+		return ret;
+	load(p, SKF_AD_HATYPE);
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, d->hatype);
+	emit(p, BPF_JMP | BPF_JA, 0, 0, one->bf_len);
+	append(p, one, f->snap);
+	return 0;
 }
 
-/* For each type of device its own program; frames of others do not pass. */
+/* For each type of device its own; frames of others do not pass. */
 static int append_filters(struct program *p, struct filter_live *f,
-			  const struct filter_device *devices, size_t n, struct err *e)
+			  const struct filter_device *devices, size_t n, bool any, struct err *e)
 {
-	for (size_t i = 0; i < n; i++) {
-		const struct bpf_program *one;
-		int ret;
+	/* What may come later: then libpcap may not open it any more. */
+	static const struct filter_device later = {"lo", 0, ARPHRD_ETHER};
+	int ret = 0;
 
-		if (!is_first_of_type(devices, i) ||
-		    netdev_link(devices[i].hatype) == NETDEV_LINK_UNKNOWN)
-			continue;
-		ret = program_for(&one, f, &devices[i], e);
-		if (ret < 0)
-			return ret;
-		load(p, SKF_AD_HATYPE);
-		emit(p, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, devices[i].hatype);
-		emit(p, BPF_JMP | BPF_JA, 0, 0, one->bf_len);
-		append(p, one, f->snap);
+	for (size_t i = 0; ret == 0 && i < n; i++) {
+		any = any && devices[i].hatype != later.hatype;
+		if (is_first_of_type(devices, i) &&
+		    netdev_link(devices[i].hatype) != NETDEV_LINK_UNKNOWN)
+			ret = append_filter(p, f, &devices[i], e);
 	}
+	if (ret == 0 && any)
+		ret = append_filter(p, f, &later, e);
 	emit(p, BPF_RET | BPF_K, 0, 0, 0);
-	return 0;
+	return ret;
 }
 
 int filter_live_compile(struct filter_live *f, struct sock_filter out[FILTER_LIVE_MAX],
@@ -201,9 +204,7 @@ int filter_live_compile(struct filter_live *f, struct sock_filter out[FILTER_LIV
 	if (!any)
 		test_index(&p, devices, n);
 	if (f->text) {
-		ret = append_filters(&p, f, devices, n, e);
-		if (ret == 0 && any)
-			ret = compile_ahead(f, e);
+		ret = append_filters(&p, f, devices, n, any, e);
 		if (ret < 0)
 			return ret;
 	} else {
