@@ -93,11 +93,12 @@ static uint16_t port_or(uint16_t port, uint16_t otherwise)
 	return port ? port : otherwise;
 }
 
-static void note_port(struct pkt_decoder *d, uint16_t port)
+static void note_port(struct pkt_decoder *d, unsigned i, uint16_t port)
 {
-	const unsigned h = udp_port_hash(port);
+	const uint8_t be[] = {(uint8_t)(port >> 8), (uint8_t)port};
 
-	d->udp_ports[h / 64] |= 1ull << h % 64;
+	memcpy(&d->udp_ports[2 * i], be, sizeof(be));
+	memcpy(&d->udp_ports[2 * i + 1], be, sizeof(be));
 }
 
 void pkt_decoder_init(struct pkt_decoder *d, const struct decap_conf *c)
@@ -110,8 +111,8 @@ void pkt_decoder_init(struct pkt_decoder *d, const struct decap_conf *c)
 		.geneve_port = port_or(c->geneve_port, DECAP_GENEVE_PORT),
 		.gtpu_port = port_or(c->gtpu_port, DECAP_GTPU_PORT),
 	};
-	note_port(d, d->conf.vxlan_port);
-	note_port(d, d->conf.vxlan_gpe_port);
-	note_port(d, d->conf.geneve_port);
-	note_port(d, d->conf.gtpu_port);
+	note_port(d, 0, d->conf.vxlan_port);
+	note_port(d, 1, d->conf.vxlan_gpe_port);
+	note_port(d, 2, d->conf.geneve_port);
+	note_port(d, 3, d->conf.gtpu_port);
 }

@@ -99,12 +99,10 @@ const char *layer_counter_name(unsigned i);
 /* Any thread. */
 uint64_t layer_counter_read(const struct layer_counts *c, unsigned i);
 
-#define DECAP_PORT_WORDS 16
-
 /* What a thread decodes with. */
 struct pkt_decoder {
-	/* A bit for each hash of a tunnel's port. */
-	uint64_t udp_ports[DECAP_PORT_WORDS];
+	/* The tunnels' ports in network order, each twice. */
+	uint16_t udp_ports[8];
 	struct decap_conf conf;
 	struct layer_counts counts;
 };

@@ -37,8 +37,9 @@ static inline uint8_t fast_key(struct pkt_key *k, const struct addr *src, const 
 	return (uint8_t)side;
 }
 
-/* Whether f is such a frame; then p is all filled. */
-static inline bool fast_decode(const struct frame *f, struct pkt *p)
+/* Whether f is such a frame; then p is all filled, and *ports are source and
+ * destination port as they stand in it. */
+static inline bool fast_decode(const struct frame *f, struct pkt *p, uint32_t *ports)
 {
 	const uint8_t *h = f->data;
 	struct addr src, dst;
@@ -82,6 +83,7 @@ static inline bool fast_decode(const struct frame *f, struct pkt *p)
 	if ((proto != PROTO_TCP && proto != PROTO_UDP) || length < header + FAST_TCP_BYTES ||
 	    length + FAST_ETHERNET_BYTES > f->wirelen)
 		return false;
+	memcpy(ports, l4, 4);
 	p->ts_ns = f->ts_ns;
 	p->ip_bytes = length;
 	p->packets = 1;

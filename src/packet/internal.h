@@ -69,18 +69,20 @@ static inline void layer_count(struct pkt_decoder *d, unsigned counter)
 		counter_add(&d->counts.n[counter], 1);
 }
 
-/* Where in pkt_decoder.udp_ports the bit of a port is. */
-static inline unsigned udp_port_hash(uint16_t port)
+/* Whether one of two ports, as they stand in a UDP header, is a tunnel's. All
+ * at once: each is compared with each, without a branch. */
+static inline bool udp_ports_hit(const struct pkt_decoder *d, uint32_t ports)
 {
-	return (port ^ port >> 10) % (64 * DECAP_PORT_WORDS);
-}
+	typedef uint16_t eight __attribute__((vector_size(16)));
+	typedef uint32_t four __attribute__((vector_size(16)));
+	typedef int64_t two __attribute__((vector_size(16)));
+	const four both = {ports, ports, ports, ports};
+	two equal;
+	eight known;
 
-/* False: no tunnel has that port. */
-static inline bool udp_port_may_be(const struct pkt_decoder *d, uint16_t port)
-{
-	const unsigned h = udp_port_hash(port);
-
-	return d->udp_ports[h / 64] >> h % 64 & 1;
+	memcpy(&known, d->udp_ports, sizeof(known));
+	equal = (two)((eight)both == known);
+	return (equal[0] | equal[1]) != 0;
 }
 
 /* Steps over n bytes of a link header: where they start, or NULL if they are

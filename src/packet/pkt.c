@@ -72,7 +72,9 @@ static __attribute__((noinline)) enum pkt_verdict walk_frame(struct pkt_decoder 
 
 enum pkt_verdict pkt_decode(const struct frame *f, struct pkt *p)
 {
-	if (__builtin_expect(fast_decode(f, p), 1))
+	uint32_t ports;
+
+	if (__builtin_expect(fast_decode(f, p, &ports), 1))
 		return PKT_OK;
 	return walk_frame(NULL, f, p);
 }
@@ -99,10 +101,10 @@ static __attribute__((noinline)) bool note_fast(struct pkt_decoder *d, const str
 
 enum pkt_verdict pkt_decode_with(struct pkt_decoder *d, const struct frame *f, struct pkt *p)
 {
-	if (__builtin_expect(fast_decode(f, p), 1)) {
-		/* Counted out rather than branched: nothing predicts UDP. */
-		const unsigned hit = (p->class == PKT_UDP) & (udp_port_may_be(d, p->key.port[0]) |
-							      udp_port_may_be(d, p->key.port[1]));
+	uint32_t ports;
+
+	if (__builtin_expect(fast_decode(f, p, &ports), 1)) {
+		const unsigned hit = (p->class == PKT_UDP) & udp_ports_hit(d, ports);
 
 		if (__builtin_expect((hit | f->vlan_tpid) == 0, 1) || !note_fast(d, f, p))
 			return PKT_OK;
