@@ -466,7 +466,7 @@ struct flow *flow_table_count_error(struct flow_table *t, const struct pkt *p)
 	return f;
 }
 
-struct flow *flow_table_count_fragment(struct flow_table *t, const struct pkt *p, bool is_error)
+struct flow *flow_table_count_fragment(struct flow_table *t, const struct pkt *p)
 {
 	const uint32_t i = find(t, p->hash, &p->key);
 	struct flow *f;
@@ -475,7 +475,7 @@ struct flow *flow_table_count_fragment(struct flow_table *t, const struct pkt *p
 		return NULL;
 	f = &t->hot[i];
 	count(t, f, p);
-	if (is_error || p->ts_ns <= f->last_ns)
+	if (p->ts_ns <= f->last_ns)
 		return f;
 	/* As advance() has it; nothing else there is about fragments. */
 	if (f->state >= FLOW_TCP_STATES && p->ts_ns >= f->last_ns + FLOW_STREAM_MS * NS_PER_MSEC)

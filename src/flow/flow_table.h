@@ -88,11 +88,9 @@ void flow_table_attach(struct flow_table *t, struct flow *f, unsigned side, uint
  * state stay. The flow, or NULL if there is none. */
 struct flow *flow_table_count_error(struct flow_table *t, const struct pkt *p);
 
-/* Counts a later fragment, whose key and hash are those of its first one, and
- * for which the flow goes on; is_error: the first is an ICMP error about the
- * flow, and its timeout stays. Its state stays. The flow, or NULL if there is
- * none. */
-struct flow *flow_table_count_fragment(struct flow_table *t, const struct pkt *p, bool is_error);
+/* Counts a later fragment, whose key and hash are those of its first one. The
+ * flow goes on, but its state stays. The flow, or NULL if there is none. */
+struct flow *flow_table_count_fragment(struct flow_table *t, const struct pkt *p);
 
 /* Adds to what a side of a live flow has sent; nothing else. */
 void flow_table_credit(struct flow_table *t, struct flow *f, unsigned side, uint64_t packets,

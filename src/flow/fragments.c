@@ -70,7 +70,6 @@ struct fragments_entry {
 		struct fragments_early early; /* KIND_EARLY */
 	};
 	uint8_t side; /* of key, that sent it */
-	bool is_error;
 };
 
 struct fragments {
@@ -101,10 +100,7 @@ static void ident_fill(struct fragments_ident *d, const struct pkt *p)
 	d->id = p->frag_id;
 	d->family = p->family;
 	d->zero = 0;
-	if (p->family == ADDR_V6)
-		d->proto = 0;
-	else /* the key is the quoted flow's */
-		d->proto = p->kind == PKT_KIND_ICMP_ERROR ? PROTO_ICMP : p->key.proto;
+	d->proto = p->family == ADDR_V6 ? 0 : p->key.proto;
 }
 
 static uint64_t near_clock(const struct fragments *fr, uint64_t ts_ns)
@@ -198,12 +194,11 @@ struct fragments_early fragments_first(struct fragments *fr, const struct pkt *p
 	at.set->born_ns[at.way] = at.ts_ns;
 	e->key = p->key;
 	e->side = p->side;
-	e->is_error = p->kind == PKT_KIND_ICMP_ERROR;
 	counter_add(&fr->stats.firsts, p->packets);
 	return early;
 }
 
-enum fragments_found fragments_later(struct fragments *fr, struct pkt *p)
+bool fragments_later(struct fragments *fr, struct pkt *p)
 {
 	const struct fragments_early none = {0, 0};
 	struct fragments_entry *e;
@@ -219,13 +214,13 @@ enum fragments_found fragments_later(struct fragments *fr, struct pkt *p)
 		e->early.packets += p->packets;
 		e->early.bytes += p->ip_bytes;
 		counter_add(&fr->stats.early, p->packets);
-		return FRAGMENTS_EARLY;
+		return false;
 	}
 	at.set->kind[at.way] = KIND_PROVEN;
 	p->key = e->key;
 	p->side = e->side;
 	counter_add(&fr->stats.matched, p->packets);
-	return e->is_error ? FRAGMENTS_ERROR : FRAGMENTS_FLOW;
+	return true;
 }
 
 void fragments_clock(struct fragments *fr, uint64_t now_ns)

@@ -10,7 +10,9 @@
  * that is used again, is from then on the one that counts.
  *
  * A datagram is known by source, destination, identification and, but for
- * IPv6 (RFC 8200), protocol.
+ * IPv6 (RFC 8200), protocol. ICMP errors are not for this store: the flow that
+ * their first fragment quotes may be another worker's than the one to which
+ * the later ones come by their addresses.
  *
  * Threading: a store belongs to one worker thread; no call locks. Only
  *            fragments_stats() may be called from others, at any time.
@@ -38,6 +40,7 @@
 #ifndef FLOW_FRAGMENTS_H
 #define FLOW_FRAGMENTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/arena.h"
@@ -76,18 +79,14 @@ struct fragments_early {
 	uint64_t bytes; /* IP bytes */
 };
 
-/* p, a PKT_FIRST, counts on the flow that its key names: so will those that
- * follow. Returns what came before it, which is forgotten here. */
+/* p, a PKT_FIRST and PKT_KIND_FLOW, counts on the flow that its key names: so
+ * will those that follow. Returns what came before it, which is forgotten here. */
 struct fragments_early fragments_first(struct fragments *fr, const struct pkt *p);
 
-enum fragments_found {
-	FRAGMENTS_EARLY, /* its first one is not known; it waits, p is as it was */
-	FRAGMENTS_FLOW,	 /* key and side of p are now those of its first one */
-	FRAGMENTS_ERROR, /* the same; but these are of the flow that an ICMP error quotes */
-};
-
-/* p is a PKT_LATER. p->hash is not filled anew. */
-enum fragments_found fragments_later(struct fragments *fr, struct pkt *p);
+/* p is a PKT_LATER. True if its first one is known: then key and side are the
+ * first one's now, and p->hash is to be filled anew. False: p is as it was, and
+ * waits. */
+bool fragments_later(struct fragments *fr, struct pkt *p);
 
 /* Any thread. Each counter exact; together not one instant. */
 void fragments_stats(const struct fragments *fr, struct fragments_stats *out);

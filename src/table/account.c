@@ -135,15 +135,11 @@ static void note_first(struct account *a, const struct pkt *p, struct flow *f, s
 static bool count_later(struct account *a, const struct pkt *p)
 {
 	struct pkt of_flow = *p;
-	enum fragments_found found;
 
-	if (!a->fragments)
-		return false;
-	found = fragments_later(a->fragments, &of_flow);
-	if (found == FRAGMENTS_EARLY)
+	if (!a->fragments || !fragments_later(a->fragments, &of_flow))
 		return false;
 	flow_table_hash(a->flows, &of_flow, 1);
-	return flow_table_count_fragment(a->flows, &of_flow, found == FRAGMENTS_ERROR);
+	return flow_table_count_fragment(a->flows, &of_flow);
 }
 
 /* Starts the flow of p between two hosts, by side, which may become others if
@@ -200,7 +196,7 @@ static void count_unknown(struct account *a, const struct pkt *p, uint32_t host[
 		l->tracked += p->packets;
 	else
 		l->untracked[reason] += p->packets;
-	if (f && p->fragment == PKT_FIRST)
+	if (f && p->kind == PKT_KIND_FLOW && p->fragment)
 		note_first(a, p, f, l);
 }
 

@@ -107,13 +107,11 @@ static bool later(const struct datagram *d, uint64_t ts_ns)
 {
 	const struct pkt f = make_pkt(d, PKT_FIRST, ts_ns), unknown = make_pkt(d, PKT_LATER, ts_ns);
 	struct pkt p = unknown;
-	const enum fragments_found found = fragments_later(store, &p);
 
-	if (found == FRAGMENTS_EARLY) {
+	if (!fragments_later(store, &p)) {
 		assert_memory_equal(&p, &unknown, sizeof(p));
 		return false;
 	}
-	assert_int_equal(found, FRAGMENTS_FLOW);
 	assert_memory_equal(&p.key, &f.key, sizeof(p.key));
 	assert_int_equal(p.side, f.side);
 	assert_int_equal(p.kind, PKT_KIND_FRAGMENT);
@@ -164,7 +162,7 @@ static void early_fragments_of_more_than_32_bits_are_told(void **state)
 	open_store(64, UINT64_MAX);
 	p.packets = p.ip_bytes = UINT32_MAX;
 	for (unsigned i = 0; i < 3; i++)
-		assert_int_equal(fragments_later(store, &p), FRAGMENTS_EARLY);
+		assert_false(fragments_later(store, &p));
 	p = make_pkt(&some, PKT_FIRST, START_NS);
 	early = fragments_first(store, &p);
 	assert_int_equal(early.packets, 3ull * UINT32_MAX);
@@ -235,29 +233,8 @@ static void protocol_is_no_part_of_an_ipv6_datagram(void **state)
 	first(&d, START_NS);
 	d.proto = PROTO_DSTOPTS;
 	p = make_pkt(&d, PKT_LATER, START_NS);
-	assert_int_equal(fragments_later(store, &p), FRAGMENTS_FLOW);
+	assert_true(fragments_later(store, &p));
 	assert_int_equal(p.key.proto, PROTO_UDP);
-	close_store();
-}
-
-static void fragments_of_an_icmp_error_are_of_the_quoted_flow(void **state)
-{
-	const struct datagram quoted = {ADDR_V4, PROTO_TCP, 8, 9, 0, 4000};
-	struct datagram error = some;
-	struct pkt p = make_pkt(&quoted, PKT_FIRST, START_NS), l;
-
-	(void)state;
-	open_store(64, UINT64_MAX);
-	p.kind = PKT_KIND_ICMP_ERROR;
-	p.quoted = PKT_QUOTE_WHOLE;
-	p.frag_id = error.id;
-	p.own[0] = addr_of(&error, error.src);
-	p.own[1] = addr_of(&error, error.dst);
-	assert_int_equal(fragments_first(store, &p).packets, 0);
-	error.proto = PROTO_ICMP;
-	l = make_pkt(&error, PKT_LATER, START_NS);
-	assert_int_equal(fragments_later(store, &l), FRAGMENTS_ERROR);
-	assert_memory_equal(&l.key, &p.key, sizeof(p.key));
 	close_store();
 }
 
@@ -594,7 +571,6 @@ int main(void)
 		cmocka_unit_test(another_first_takes_over),
 		cmocka_unit_test(datagrams_differ_by_addresses_id_and_protocol),
 		cmocka_unit_test(protocol_is_no_part_of_an_ipv6_datagram),
-		cmocka_unit_test(fragments_of_an_icmp_error_are_of_the_quoted_flow),
 		cmocka_unit_test(a_datagram_is_forgotten_after_its_life),
 		cmocka_unit_test(early_fragments_make_no_datagram_live_longer),
 		cmocka_unit_test(wild_stamps_count_as_the_clocks_second),
