@@ -58,6 +58,7 @@ class Capture(LiveTest):
         self.assert_sums(live)
         filed = books_of(path, *FOREVER)
         self.assertEqual(self.comparable(live), self.comparable(filed))
+        self.assertEqual(live["ledger"]["untracked"]["fragment"], 0)
         for ip in RIGHT:
             self.assertGreater(daemon.host(ip)["tcp"]["rx"]["packets"], 1000)
         self.check_connections(daemon)

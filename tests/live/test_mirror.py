@@ -61,6 +61,7 @@ class Mirror(LiveTest):
         filed = books_of(dump.stop(frames), *FOREVER)
         live = daemon.ask("-a")
         self.assertEqual(self.comparable(live), self.comparable(filed))
+        self.assertEqual(live["ledger"]["untracked"]["fragment"], 0)
         self.assert_sums(live)
         for ip in SERVER:
             self.assertGreater(daemon.host(ip)["tcp"]["rx"]["packets"], 500)
