@@ -22,10 +22,20 @@
 #include "base/err.h"
 
 static const char help[] =
-	"usage: mktrace [option...] FILE\n"
+	"usage: mktrace [option...] [MODE] FILE\n"
 	"\n"
 	"Makes a pcap file (Ethernet, nanoseconds) of invented traffic; FILE '-' is\n"
 	"standard output. N may end in k, M or G; a SHARE is in percent.\n"
+	"\n"
+	"modes\n"
+	"  traffic               connections that begin, carry data and end (default)\n"
+	"  synflood              SYNs from random sources to one inner server, which\n"
+	"                        answers one of 8\n"
+	"  udpflood              datagrams from 16 sources to random ports of one host\n"
+	"  icmpflood             echo requests with random ids to one host, unanswered\n"
+	"  scan4                 SYNs to ever other addresses of 10/8\n"
+	"  scan6                 SYNs to ever other addresses of an inner /64\n"
+	"Every packet of a flood, but for those answers, has a tuple of its own.\n"
 	"\n"
 	"how much\n"
 	"      --packets N         frames in the file (1M)\n"
@@ -34,7 +44,10 @@ static const char help[] =
 	"      --span TIME         time from the first to the last frame (60s)\n"
 	"      --rate N            frames a second, instead of --span\n"
 	"      --start SECONDS     when it begins, since the epoch (1700000000)\n"
-	"what\n"
+	"what (a mode other than traffic: --hosts and --established alone)\n"
+	"      --established N     connections beneath a flood, of --hosts, which carry\n"
+	"                          traffic both ways before it, one packet of 20 during\n"
+	"                          it, and one packet each after it (0)\n"
 	"      --tcp SHARE         connections that are TCP (80)\n"
 	"      --udp SHARE         ... UDP (15)\n"
 	"      --icmp SHARE        ... ICMP echoes (3); the rest is ESP, GRE and SCTP\n"
@@ -53,7 +66,7 @@ static const char help[] =
 	"      --seed N            another trace of the same kind (1)\n"
 	"      --expect FILE       write what must be counted with the default inner\n"
 	"                          networks, as tcsniff --json prints it\n"
-	"      --expect-all FILE   the same for --inner all\n"
+	"      --expect-all FILE   the same for --inner all; of traffic alone\n"
 	"  -h, --help              this text\n"
 	"\n"
 	"IPv4 headers have their checksums; those of TCP and UDP are 0.\n";
@@ -66,17 +79,18 @@ static int fail(const char *what, const char *why)
 
 static void name_entities(struct trace *t)
 {
-	double v6 = t->c.share[SHARE_IPV6];
-	uint32_t hosts = (uint32_t)t->c.hosts;
+	const uint32_t hosts = (uint32_t)t->c.hosts, inners = t->inners;
+	const double flooded_v6 = t->c.mode == MODE_SCAN6;
 
-	for (uint32_t i = 0; i < hosts + 2 * t->outers; i++) {
+	for (uint32_t i = 0; i < t->stranger; i++) {
 		static const uint8_t nets[2][8] = {{0xfd, 0x7c, 0x5e}, {0x20, 0x01, 0x0d, 0xb8}};
 		struct entity *e = &t->entities[i];
-		bool inner = i < hosts;
-		uint32_t k = inner ? i : (i - hosts) / 2;
+		const bool inner = i < inners;
+		const double v6 = i < hosts ? t->c.share[SHARE_IPV6] : flooded_v6;
+		uint32_t k = inner ? i : (i - inners) / 2;
 		uint64_t low = scramble(k);
 
-		if (inner ? floor((i + 1) * v6) > floor(i * v6) : (i - hosts) & 1) {
+		if (inner ? floor((i + 1) * v6) > floor(i * v6) : (i - inners) & 1) {
 			e->family = ADDR_V6;
 			put_bytes(e->ip.b, nets[!inner], 8);
 			put32(put32(e->ip.b + 8, (uint32_t)(low >> 32)), (uint32_t)low);
@@ -98,13 +112,15 @@ static int by_address(const void *a, const void *b)
 	return x->family != y->family ? x->family - y->family : memcmp(x->ip.b, y->ip.b, 16);
 }
 
-static void expect_host(FILE *to, const struct entity *e)
+static void expect_host(FILE *to, const struct trace *t, const struct entity *e)
 {
 	static const char *const names[CLASSES] = {"tcp", "udp", "icmp", "other"};
 	char text[INET6_ADDRSTRLEN];
 
 	inet_ntop(e->family == ADDR_V4 ? AF_INET : AF_INET6, e->ip.b, text, sizeof(text));
 	fprintf(to, "{\"ip\": \"%s\", \"last_ns\": %llu", text, (unsigned long long)e->last_ns);
+	if (t->c.mode != MODE_TRAFFIC)
+		fprintf(to, ", \"next_conn_id\": %llu", (unsigned long long)e->conns);
 	for (unsigned c = 0; c < CLASSES; c++) {
 		fprintf(to, ", \"%s\": {", names[c]);
 		for (unsigned rx = 0; rx < 2; rx++)
@@ -140,7 +156,7 @@ static void expect_ledger(FILE *to, const struct trace *t, bool all)
 /* Writes what an exact counter says; hosts without a packet do not appear. */
 static int expect(const struct trace *t, const char *path, bool all)
 {
-	uint32_t end = (uint32_t)t->c.hosts + (all ? 2 * t->outers : 0), n = 0;
+	uint32_t end = t->inners + (all ? 2 * t->outers : 0), n = 0;
 	uint32_t *order = calloc(end, sizeof(*order));
 	FILE *to = order ? fopen(path, "w") : NULL;
 	bool wrong;
@@ -155,10 +171,12 @@ static int expect(const struct trace *t, const char *path, bool all)
 	sort_base = t->entities;
 	qsort(order, n, sizeof(*order), by_address);
 	expect_ledger(to, t, all);
+	if (t->c.mode != MODE_TRAFFIC)
+		fprintf(to, " \"established\": %llu,\n", (unsigned long long)t->c.established);
 	fputs(" \"hosts\": [", to);
 	for (uint32_t i = 0; i < n; i++) {
 		fputs(i ? ",\n  " : "\n  ", to);
-		expect_host(to, &t->entities[order[i]]);
+		expect_host(to, t, &t->entities[order[i]]);
 	}
 	fputs("]}\n", to);
 	free(order);
@@ -180,6 +198,7 @@ static const struct count_option {
 	{offsetof(struct conf, start), 1, 4000000000},
 	{offsetof(struct conf, snaplen), SNAPLEN_MIN, 65535},
 	{offsetof(struct conf, seed), 0, UINT64_MAX},
+	{offsetof(struct conf, established), 0, 10000000},
 };
 
 static const struct option longs[] = {
@@ -190,6 +209,7 @@ static const struct option longs[] = {
 	{"start", required_argument, NULL, OPT_COUNT + 4},
 	{"snaplen", required_argument, NULL, OPT_COUNT + 5},
 	{"seed", required_argument, NULL, OPT_COUNT + 6},
+	{"established", required_argument, NULL, OPT_COUNT + 7},
 	{"tcp", required_argument, NULL, OPT_SHARE + SHARE_TCP},
 	{"udp", required_argument, NULL, OPT_SHARE + SHARE_UDP},
 	{"icmp", required_argument, NULL, OPT_SHARE + SHARE_ICMP},
@@ -245,6 +265,37 @@ static int parse_sizes(struct conf *c, const char *text, struct err *e)
 	return c->sizes_n ? 0 : err_set(e, -EINVAL, "no sizes: give BYTES:WEIGHT");
 }
 
+static int parse_mode(enum mode *out, const char *text, struct err *e)
+{
+	static const char *const names[MODES] = {"traffic",   "synflood", "udpflood",
+						 "icmpflood", "scan4",	  "scan6"};
+
+	for (unsigned m = 0; m < MODES; m++) {
+		if (strcmp(names[m], text) != 0)
+			continue;
+		*out = (enum mode)m;
+		return 0;
+	}
+	return err_set(e, -EINVAL, "'%.64s' is no mode; see mktrace --help", text);
+}
+
+static int check_mode(const struct conf *c, struct err *e)
+{
+	if (c->mode == MODE_TRAFFIC && c->established)
+		return err_set(e, -EINVAL, "--established is for floods; name one");
+	if (c->mode != MODE_TRAFFIC && c->expect_all)
+		return err_set(e, -EINVAL, "--expect-all is for the mode traffic");
+	if (c->packets < c->established * 5)
+		return err_set(e, -EINVAL,
+			       "--established %llu: they alone are %llu packets, above --packets",
+			       (unsigned long long)c->established,
+			       (unsigned long long)c->established * 5);
+	if ((c->mode == MODE_SCAN4 || c->mode == MODE_SCAN6) && c->hosts + c->packets > HOSTS_MAX)
+		return err_set(e, -EINVAL, "a scan of so many packets: %d with --hosts at most",
+			       HOSTS_MAX);
+	return 0;
+}
+
 static int check_conf(struct conf *c, struct err *e)
 {
 	const double *s = c->share;
@@ -259,7 +310,7 @@ static int check_conf(struct conf *c, struct err *e)
 		c->flows = 10 * c->hosts;
 	if (c->rate)
 		c->span_ns = (uint64_t)((double)c->packets / (double)c->rate * (double)NS_PER_SEC);
-	return 0;
+	return check_mode(c, e);
 }
 
 static int parse_option(struct conf *c, int opt, struct err *e)
@@ -307,6 +358,12 @@ static int parse(struct conf *c, int argc, char **argv, struct err *e)
 		if (ret < 0)
 			return err_set(e, ret, "--%s: %s", longs[which].name, why.text);
 	}
+	if (ret < 0)
+		return ret;
+	if (argc - optind == 2)
+		ret = parse_mode(&c->mode, argv[optind++], e);
+	if (ret < 0)
+		return ret;
 	if (optind + 1 != argc)
 		return err_set(e, -EINVAL, "give one FILE to write, or '-'; see mktrace --help");
 	c->path = argv[optind];
@@ -317,17 +374,33 @@ static int trace_init(struct trace *t)
 {
 	uint64_t outers = t->c.hosts < 64 ? 64 : t->c.hosts;
 
+	t->inners = (uint32_t)t->c.hosts;
+	if (t->c.mode == MODE_SCAN4 || t->c.mode == MODE_SCAN6)
+		t->inners += (uint32_t)t->c.packets;
+	else if (t->c.mode != MODE_TRAFFIC)
+		t->inners++;
 	t->outers = outers < OUTERS_MAX ? (uint32_t)outers : OUTERS_MAX;
 	t->random = scramble(t->c.seed);
 	t->ts_ns = t->c.start * NS_PER_SEC;
 	t->gap_ns = t->c.span_ns / t->c.packets;
 	t->out = malloc(OUT_BYTES);
-	t->entities = calloc(t->c.hosts + 2 * t->outers, sizeof(*t->entities));
-	t->flows = calloc(t->c.flows, sizeof(*t->flows));
+	t->stranger = t->inners + 2 * t->outers;
+	t->entities = calloc(t->stranger + 1, sizeof(*t->entities));
+	t->flows = calloc(t->c.mode == MODE_TRAFFIC ? t->c.flows : t->c.established + 1,
+			  sizeof(*t->flows));
 	if (!t->out || !t->entities || !t->flows)
 		return -ENOMEM;
 	name_entities(t);
 	return 0;
+}
+
+static int make(struct trace *t)
+{
+	int ret;
+
+	put_file_header(t);
+	ret = t->c.mode == MODE_TRAFFIC ? make_traffic(t) : make_flood(t);
+	return ret < 0 ? ret : flush(t);
 }
 
 static void trace_fini(struct trace *t)

@@ -26,6 +26,16 @@
 #define OUT_BYTES     (1 << 20)
 #define RECORD_HEADER 16
 
+enum mode {
+	MODE_TRAFFIC,
+	MODE_SYNFLOOD,
+	MODE_UDPFLOOD,
+	MODE_ICMPFLOOD,
+	MODE_SCAN4,
+	MODE_SCAN6,
+	MODES
+};
+
 enum share {
 	SHARE_TCP,
 	SHARE_UDP,
@@ -55,6 +65,8 @@ enum proto {
 };
 
 struct conf {
+	enum mode mode;
+	uint64_t established; /* connections beneath a flood */
 	uint64_t packets, hosts, flows, rate, start, snaplen, seed;
 	uint64_t span_ns;
 	double share[SHARES]; /* 0 .. 1 */
@@ -75,6 +87,7 @@ struct entity {
 	struct addr ip;
 	uint8_t family;
 	uint64_t last_ns;
+	uint64_t conns; /* it ever had; not known of MODE_TRAFFIC */
 	struct counter sum[CLASSES][2];
 };
 
@@ -126,8 +139,12 @@ struct trace {
 	size_t out_n;
 	uint64_t random;
 	uint64_t ts_ns, gap_ns;
-	struct entity *entities; /* hosts, then outer ones: IPv4 and IPv6 by turns */
-	uint32_t outers;	 /* of each family */
+	/* Hosts, then the inner addresses that are flooded, then outer ones, IPv4 and
+	 * IPv6 by turns, then one whose address is another for each packet. */
+	struct entity *entities;
+	uint32_t inners; /* hosts and flooded ones */
+	uint32_t outers; /* of each family */
+	uint32_t stranger;
 	struct flow *flows;
 	uint32_t opened; /* flows that have had their first turn */
 	uint32_t ident;
@@ -188,6 +205,7 @@ int put_frame(struct trace *t, const uint8_t *head, size_t head_n, size_t wire);
 int put_packet(struct trace *t, const struct packet *k);
 /* The same in 2 or 3 fragments; now and then the last comes first. */
 int put_fragments(struct trace *t, const struct packet *whole);
+void put_file_header(struct trace *t);
 /* What still stands in the buffer. */
 int flush(struct trace *t);
 
@@ -199,7 +217,21 @@ uint8_t *put_ipv6(uint8_t *p, const struct packet *k, const struct addr *src,
 const struct addr *flow_addr(const struct trace *t, const struct flow *f, unsigned end);
 void counter_add(struct counter *c, uint64_t bytes);
 
-/* mktrace_flow.c: all frames. */
-int make(struct trace *t);
+#define TCP_FIN 0x01
+#define TCP_SYN 0x02
+#define TCP_RST 0x04
+#define TCP_PSH 0x08
+#define TCP_ACK 0x10
+
+/* mktrace_flow.c: one packet of a connection, from one of its ends. body_n:
+ * bytes behind the IP header; the headers themselves if it is less. */
+int put_tcp(struct trace *t, struct flow *f, unsigned from, uint8_t flags, uint32_t body_n);
+int put_udp(struct trace *t, struct flow *f, unsigned from, uint32_t body_n);
+int put_echo(struct trace *t, struct flow *f, unsigned from);
+/* All frames of MODE_TRAFFIC. */
+int make_traffic(struct trace *t);
+
+/* mktrace_flood.c: all frames of the other modes. */
+int make_flood(struct trace *t);
 
 #endif

@@ -39,37 +39,31 @@ static uint32_t body_size(struct trace *t, const struct flow *f, uint32_t head)
 	return size < ip + head ? head : size - ip;
 }
 
-#define FIN 0x01
-#define SYN 0x02
-#define RST 0x04
-#define PSH 0x08
-#define ACK 0x10
-
 static const struct tcp_step {
 	uint8_t flags;
 	uint8_t from;
 	uint8_t next;
 } tcp_steps[] = {
-	[STEP_SYN] = {SYN, 0, STEP_SYN_ACK},
-	[STEP_SYN_ACK] = {SYN | ACK, 1, STEP_ACK},
-	[STEP_ACK] = {ACK, 0, STEP_DATA},
-	[STEP_FIN] = {FIN | ACK, 0, STEP_FIN_ACK},
-	[STEP_FIN_ACK] = {FIN | ACK, 1, STEP_LAST_ACK},
-	[STEP_LAST_ACK] = {ACK, 0, STEP_NEW},
-	[STEP_RESET] = {RST | ACK, 1, STEP_NEW},
-	[STEP_REFUSED] = {RST | ACK, 1, STEP_NEW},
+	[STEP_SYN] = {TCP_SYN, 0, STEP_SYN_ACK},
+	[STEP_SYN_ACK] = {TCP_SYN | TCP_ACK, 1, STEP_ACK},
+	[STEP_ACK] = {TCP_ACK, 0, STEP_DATA},
+	[STEP_FIN] = {TCP_FIN | TCP_ACK, 0, STEP_FIN_ACK},
+	[STEP_FIN_ACK] = {TCP_FIN | TCP_ACK, 1, STEP_LAST_ACK},
+	[STEP_LAST_ACK] = {TCP_ACK, 0, STEP_NEW},
+	[STEP_RESET] = {TCP_RST | TCP_ACK, 1, STEP_NEW},
+	[STEP_REFUSED] = {TCP_RST | TCP_ACK, 1, STEP_NEW},
 };
 
-static int put_tcp(struct trace *t, struct flow *f, unsigned from, uint8_t flags, uint32_t body_n)
+int put_tcp(struct trace *t, struct flow *f, unsigned from, uint8_t flags, uint32_t body_n)
 {
 	struct packet k = packet_of(t, f, from);
-	uint32_t options = flags & SYN ? 4 : 0;
+	uint32_t options = flags & TCP_SYN ? 4 : 0;
 	uint8_t *p = k.head;
 
 	p = put16(p, f->port[from]);
 	p = put16(p, f->port[!from]);
 	p = put32(p, f->seq[from]);
-	p = put32(p, flags & ACK ? f->seq[!from] : 0);
+	p = put32(p, flags & TCP_ACK ? f->seq[!from] : 0);
 	p = put16(p, (20 + options) / 4 << 12 | flags);
 	p = put16(p, 65535);
 	p = put32(p, 0);
@@ -77,7 +71,7 @@ static int put_tcp(struct trace *t, struct flow *f, unsigned from, uint8_t flags
 		p = put32(p, 2 << 24 | 4 << 16 | 1460);
 	k.head_n = (uint32_t)(p - k.head);
 	k.body_n = body_n > k.head_n ? body_n : k.head_n;
-	f->seq[from] += k.body_n - k.head_n + !!(flags & (SYN | FIN));
+	f->seq[from] += k.body_n - k.head_n + !!(flags & (TCP_SYN | TCP_FIN));
 	return put_packet(t, &k);
 }
 
@@ -94,8 +88,8 @@ static int tcp_turn(struct trace *t, struct flow *f)
 		f->step = happens(t, 0.1) ? STEP_RESET : STEP_FIN;
 	server = happens(t, 0.6);
 	if (!server && happens(t, 0.5))
-		return put_tcp(t, f, 0, ACK, 0);
-	return put_tcp(t, f, server, ACK | PSH, body_size(t, f, 20));
+		return put_tcp(t, f, 0, TCP_ACK, 0);
+	return put_tcp(t, f, server, TCP_ACK | TCP_PSH, body_size(t, f, 20));
 }
 
 static int put_data(struct trace *t, struct flow *f, struct packet *k)
@@ -109,18 +103,32 @@ static int put_data(struct trace *t, struct flow *f, struct packet *k)
 							      : put_packet(t, k);
 }
 
-static int udp_turn(struct trace *t, struct flow *f)
+static struct packet udp_packet(struct trace *t, const struct flow *f, unsigned from,
+				uint32_t body_n)
 {
-	unsigned from = f->answers;
 	struct packet k = packet_of(t, f, from);
 	uint8_t *p = k.head;
 
-	k.body_n = body_size(t, f, 8);
+	k.body_n = body_n < 8 ? 8 : body_n;
 	p = put16(p, f->port[from]);
 	p = put16(p, f->port[!from]);
 	p = put16(p, k.body_n);
 	p = put16(p, 0);
 	k.head_n = (uint32_t)(p - k.head);
+	return k;
+}
+
+int put_udp(struct trace *t, struct flow *f, unsigned from, uint32_t body_n)
+{
+	const struct packet k = udp_packet(t, f, from, body_n);
+
+	return put_packet(t, &k);
+}
+
+static int udp_turn(struct trace *t, struct flow *f)
+{
+	struct packet k = udp_packet(t, f, f->answers, body_size(t, f, 8));
+
 	return put_data(t, f, &k);
 }
 
@@ -147,10 +155,9 @@ static int unreachable_turn(struct trace *t, struct flow *f)
 	return put_packet(t, &k);
 }
 
-static int icmp_turn(struct trace *t, struct flow *f)
+static struct packet echo_packet(struct trace *t, const struct flow *f, unsigned from)
 {
 	static const uint8_t types[2][2] = {{8, 0}, {128, 129}};
-	unsigned from = f->answers;
 	struct packet k = packet_of(t, f, from);
 	uint8_t *p = k.head;
 
@@ -160,6 +167,20 @@ static int icmp_turn(struct trace *t, struct flow *f)
 	p = put16(p, f->left);
 	k.head_n = (uint32_t)(p - k.head);
 	k.body_n = 64;
+	return k;
+}
+
+int put_echo(struct trace *t, struct flow *f, unsigned from)
+{
+	const struct packet k = echo_packet(t, f, from);
+
+	return put_packet(t, &k);
+}
+
+static int icmp_turn(struct trace *t, struct flow *f)
+{
+	struct packet k = echo_packet(t, f, f->answers);
+
 	return put_data(t, f, &k);
 }
 
@@ -285,7 +306,7 @@ static int flow_turn(struct trace *t, uint32_t index)
 	if (f->class == CLASS_TCP) {
 		if (f->step == STEP_SYN && !f->one_way && happens(t, 0.03)) {
 			f->step = STEP_REFUSED;
-			return put_tcp(t, f, 0, SYN, 0);
+			return put_tcp(t, f, 0, TCP_SYN, 0);
 		}
 		return tcp_turn(t, f);
 	}
@@ -341,15 +362,12 @@ static int malformed_turn(struct trace *t)
 	return put_frame(t, frame, (size_t)(p - frame), 14 + broken[kind].bytes);
 }
 
-int make(struct trace *t)
+int make_traffic(struct trace *t)
 {
-	const uint32_t header[6] = {0xa1b23c4d, 4 << 16 | 2, 0, 0, (uint32_t)t->c.snaplen, 1};
 	const double *share = t->c.share;
 	uint32_t flows = (uint32_t)t->c.flows;
 	double first = fmin(0.5, 1.5 * (double)flows / (double)t->c.packets);
 
-	memcpy(t->out, header, sizeof(header));
-	t->out_n = sizeof(header);
 	while (t->made < t->c.packets) {
 		int ret;
 
@@ -364,5 +382,5 @@ int make(struct trace *t)
 		if (ret < 0)
 			return ret;
 	}
-	return flush(t);
+	return 0;
 }

@@ -19,6 +19,14 @@ static uint16_t checksum(const uint8_t *p, size_t n)
 	return (uint16_t) ~(sum + (sum >> 16));
 }
 
+void put_file_header(struct trace *t)
+{
+	const uint32_t header[6] = {0xa1b23c4d, 4 << 16 | 2, 0, 0, (uint32_t)t->c.snaplen, 1};
+
+	memcpy(t->out, header, sizeof(header));
+	t->out_n = sizeof(header);
+}
+
 int flush(struct trace *t)
 {
 	size_t done = 0;
@@ -133,7 +141,7 @@ static void entity_count(struct trace *t, uint32_t i, unsigned class, unsigned r
 static void account(struct trace *t, const struct packet *k, uint32_t bytes)
 {
 	uint32_t src = k->flow->end[k->from], dst = k->flow->end[!k->from];
-	unsigned inner = (src < t->c.hosts) + (dst < t->c.hosts);
+	unsigned inner = (src < t->inners) + (dst < t->inners);
 
 	entity_count(t, src, k->class, 0, bytes);
 	entity_count(t, dst, k->class, 1, bytes);

@@ -16,6 +16,7 @@ import accounts
 import read_capture
 
 MKTRACE = None
+FLOODS = ("synflood", "udpflood", "icmpflood", "scan4", "scan6")
 
 
 def mktrace(*words):
@@ -64,6 +65,21 @@ class Mktrace(unittest.TestCase):
         self.make("--hosts", "1000")
         self.assertEqual(len(load(self.expect)["hosts"]), 1000)
 
+    def test_so_it_is_of_floods(self):
+        for mode in FLOODS:
+            for established in ("0", "700"):
+                done = mktrace("--packets", "8k", "--established", established, "--hosts", "50",
+                               "--expect", self.expect, mode, self.trace)
+                self.assertEqual((done.returncode, done.stderr), (0, b""))
+                read, is_whole = read_capture.read([self.trace], False)
+                self.assertTrue(is_whole)
+                expected = load(self.expect)
+                self.assertEqual(expected.pop("established"), int(established))
+                for host in expected["hosts"]:
+                    self.assertGreater(host.pop("next_conn_id"), 0)
+                self.assertEqual(read, expected, mode)
+                self.assertEqual(read["ledger"]["received"], 8000)
+
     def test_the_same_options_make_the_same_file_and_another_seed_another(self):
         files = []
         for seed in ("7", "7", "8"):
@@ -84,6 +100,12 @@ class Mktrace(unittest.TestCase):
                             (["--tcp", "90", "--udp", "20", "x"], b"--udp"),
                             (["--sizes", "40", "x"], b"--sizes"),
                             (["--snaplen", "20", "x"], b"--snaplen"),
+                            (["--established", "5", "x"], b"--established"),
+                            (["--established", "5k", "--packets", "20k", "synflood", "x"],
+                             b"--established"),
+                            (["--expect-all", "x", "udpflood", "x"], b"--expect-all"),
+                            (["--packets", "10M", "scan4", "x"], b"scan"),
+                            (["deluge", "x"], b"deluge"),
                             (["--nonsense", "x"], b"nonsense"), ([], b"FILE")):
             done = mktrace(*words)
             self.assertEqual(done.returncode, 2, words)
