@@ -228,23 +228,24 @@ static int find_interfaces(struct live *t, struct err *e)
 	return 0;
 }
 
-/* What has become of an interface. True if its index is another. */
-static bool look_again(const struct live *t, struct interface *f)
+static void say_change(const struct live *t, const char *name, const struct netdev *before,
+		       const struct netdev *now)
 {
-	const struct netdev before = f->dev;
+	if (before->index && !now->index)
+		say(t, name, "is gone; waiting for it to come back");
+	else if (!before->index && now->index)
+		say(t, name, now->is_up ? "is back; capture goes on" : "is back, but down");
+	else if (before->index != now->index)
+		say(t, name, "was made anew; capture goes on");
+	else if (before->is_up && !now->is_up)
+		say(t, name, "is down; waiting for it to come up");
+	else if (!before->is_up && now->is_up)
+		say(t, name, "is up; capture goes on");
+}
 
-	netdev_find(&f->dev, f->name, NULL);
-	if (before.index && !f->dev.index)
-		say(t, f->name, "is gone; waiting for it to come back");
-	else if (!before.index && f->dev.index)
-		say(t, f->name, f->dev.is_up ? "is back; capture goes on" : "is back, but down");
-	else if (before.index != f->dev.index)
-		say(t, f->name, "was made anew; capture goes on");
-	else if (before.is_up && !f->dev.is_up)
-		say(t, f->name, "is down; waiting for it to come up");
-	else if (!before.is_up && f->dev.is_up)
-		say(t, f->name, "is up; capture goes on");
-	return before.index != f->dev.index || before.hatype != f->dev.hatype;
+static bool is_another(const struct netdev *before, const struct netdev *now)
+{
+	return before->index != now->index || before->hatype != now->hatype;
 }
 
 int live_watch_fd(const struct live *t)
@@ -254,7 +255,8 @@ int live_watch_fd(const struct live *t)
 
 void live_watch(struct live *t)
 {
-	bool changed = false;
+	struct netdev before[LIVE_INTERFACES];
+	bool changed = t->any && t->conf.filter;
 	struct err e;
 
 	if (!netdev_watch_drain(t->watch_fd))
@@ -262,14 +264,19 @@ void live_watch(struct live *t)
 	for (size_t i = 0; i < t->interfaces_n; i++) {
 		struct interface *f = &t->interfaces[i];
 
-		if (!look_again(t, f))
-			continue;
-		changed = true;
-		if (f->dev.index && join_promisc(t, f, &e) < 0)
+		before[i] = f->dev;
+		netdev_find(&f->dev, f->name, NULL);
+		changed = changed || is_another(&before[i], &f->dev);
+	}
+	if (changed && set_filter(t, &e) < 0)
+		t->conf.say(t->conf.arg, e.text);
+	for (size_t i = 0; i < t->interfaces_n; i++) {
+		const struct interface *f = &t->interfaces[i];
+
+		say_change(t, f->name, &before[i], &f->dev);
+		if (is_another(&before[i], &f->dev) && f->dev.index && join_promisc(t, f, &e) < 0)
 			t->conf.say(t->conf.arg, e.text);
 	}
-	if ((changed || (t->any && t->conf.filter)) && set_filter(t, &e) < 0)
-		t->conf.say(t->conf.arg, e.text);
 }
 
 /* --- set-up ------------------------------------------------------------------ */

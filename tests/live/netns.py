@@ -20,6 +20,7 @@ import time
 CLONE_NEWNET = 0x40000000
 SIOCETHTOOL = 0x8946
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 1, 0x1000
+SOL_PACKET, PACKET_QDISC_BYPASS = 263, 20
 ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO, ETHTOOL_STXCSUM = 0x1F, 0x24, 0x2C, 0x17
 LIMIT = 30  # seconds that anything which is waited for may take
 
@@ -204,6 +205,9 @@ class Sender:
         with ns.inside():
             self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
             self.socket.bind((dev, 0))
+        # Until the kernel has noticed that the cable is plugged in, the queue of
+        # an interface drops what it gets without a word.
+        self.socket.setsockopt(SOL_PACKET, PACKET_QDISC_BYPASS, 1)
 
     def send(self, *frames):
         for frame in frames:
