@@ -63,14 +63,23 @@ struct fragments_ident {
 
 _Static_assert(sizeof(struct fragments_ident) == IDENT_BYTES, "no padding");
 
+/* What the key of a flow has besides the datagram's addresses. */
+struct fragments_flow {
+	uint16_t port[2]; /* as in struct pkt_key */
+	uint8_t proto;
+	uint8_t side; /* that sent it */
+};
+
 struct fragments_entry {
 	struct fragments_ident ident;
 	union {
-		struct pkt_key key;	      /* of its flow */
+		struct fragments_flow flow;
 		struct fragments_early early; /* KIND_EARLY */
 	};
-	uint8_t side; /* of key, that sent it */
+	uint64_t zero;
 };
+
+_Static_assert(sizeof(struct fragments_entry) == 64, "an entry is one cache line");
 
 struct fragments {
 	struct fragments_set *sets;
@@ -110,16 +119,36 @@ static uint64_t near_clock(const struct fragments *fr, uint64_t ts_ns)
 	return ts_ns;
 }
 
+static uint64_t hash_ident(const struct fragments *fr, const struct fragments_ident *d)
+{
+	return XXH3_64bits_withSecret(d, sizeof(*d), fr->secret, sizeof(fr->secret)) &
+	       fr->hash_mask;
+}
+
+static uint32_t set_of(const struct fragments *fr, uint64_t hash)
+{
+	return (uint32_t)((hash >> 32) * fr->sets_n >> 32);
+}
+
+void fragments_prefetch(const struct fragments *fr, const struct pkt *p)
+{
+	const struct fragments_set *set;
+	struct fragments_ident d;
+
+	ident_fill(&d, p);
+	set = &fr->sets[set_of(fr, hash_ident(fr, &d))];
+	__builtin_prefetch(set->born_ns, 1);
+	__builtin_prefetch(set->tag, 1);
+}
+
 static void find(struct fragments *fr, const struct pkt *p, struct place *at)
 {
 	uint64_t hash;
 	uint32_t i;
 
 	ident_fill(&at->ident, p);
-	hash = XXH3_64bits_withSecret(&at->ident, sizeof(at->ident), fr->secret,
-				      sizeof(fr->secret)) &
-	       fr->hash_mask;
-	i = (uint32_t)((hash >> 32) * fr->sets_n >> 32);
+	hash = hash_ident(fr, &at->ident);
+	i = set_of(fr, hash);
 	at->set = &fr->sets[i];
 	at->entries = &fr->entries[(size_t)i * WAYS];
 	at->tag = (uint16_t)hash;
@@ -192,10 +221,22 @@ struct fragments_early fragments_first(struct fragments *fr, const struct pkt *p
 		counter_add(&fr->stats.credited, early.packets);
 	}
 	at.set->born_ns[at.way] = at.ts_ns;
-	e->key = p->key;
-	e->side = p->side;
+	e->flow.port[0] = p->key.port[0];
+	e->flow.port[1] = p->key.port[1];
+	e->flow.proto = p->key.proto;
+	e->flow.side = p->side;
 	counter_add(&fr->stats.firsts, p->packets);
 	return early;
+}
+
+static void name_flow(struct pkt *p, const struct fragments_entry *e)
+{
+	p->side = e->flow.side;
+	p->key.addr[p->side] = e->ident.addr[0];
+	p->key.addr[!p->side] = e->ident.addr[1];
+	p->key.port[0] = e->flow.port[0];
+	p->key.port[1] = e->flow.port[1];
+	p->key.proto = e->flow.proto;
 }
 
 bool fragments_later(struct fragments *fr, struct pkt *p)
@@ -217,8 +258,7 @@ bool fragments_later(struct fragments *fr, struct pkt *p)
 		return false;
 	}
 	at.set->kind[at.way] = KIND_PROVEN;
-	p->key = e->key;
-	p->side = e->side;
+	name_flow(p, e);
 	counter_add(&fr->stats.matched, p->packets);
 	return true;
 }

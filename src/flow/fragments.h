@@ -49,7 +49,7 @@
 struct fragments;
 
 #define FRAGMENTS_LIFE_SEC    30
-#define FRAGMENTS_MAX_DEFAULT 65536 /* 7 MB when all are used */
+#define FRAGMENTS_MAX_DEFAULT 65536 /* 5 MB when all are used */
 
 struct fragments_conf {
 	uint32_t datagrams_max; /* 1 or more; whole sets of 8 are made of it */
@@ -73,6 +73,9 @@ int fragments_new(struct fragments **out, const struct fragments_conf *c, struct
 
 /* Moves the clock; it never goes back. */
 void fragments_clock(struct fragments *fr, uint64_t now_ns);
+
+/* Asks for the memory that a fragment needs, some packets ahead of it. */
+void fragments_prefetch(const struct fragments *fr, const struct pkt *p);
 
 struct fragments_early {
 	uint64_t packets;

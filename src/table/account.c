@@ -115,6 +115,18 @@ static void count_conns(struct account *a, const struct flow *f, int conns, int 
 		row_conns(a, f, f->host[1], conns, half_open);
 }
 
+/* At the first fragment of a batch: asks for the memory that it and the others
+ * need. Batches without any are not looked through for them. */
+static void ask_for_fragments(struct account *a, const struct pkt *p)
+{
+	if (a->has_asked)
+		return;
+	a->has_asked = true;
+	for (; p < &a->pkts[a->pkts_n]; p++)
+		if (p->fragment)
+			fragments_prefetch(a->fragments, p);
+}
+
 /* p, which is counted on f, is its datagram's first fragment: those that came
  * before it belong there, too. */
 static void note_first(struct account *a, const struct pkt *p, struct flow *f, struct ledger *l)
@@ -123,6 +135,7 @@ static void note_first(struct account *a, const struct pkt *p, struct flow *f, s
 
 	if (!a->fragments)
 		return;
+	ask_for_fragments(a, p);
 	early = fragments_first(a->fragments, p);
 	if (!early.packets)
 		return;
@@ -136,7 +149,10 @@ static bool count_later(struct account *a, const struct pkt *p)
 {
 	struct pkt of_flow = *p;
 
-	if (!a->fragments || !fragments_later(a->fragments, &of_flow))
+	if (!a->fragments)
+		return false;
+	ask_for_fragments(a, p);
+	if (!fragments_later(a->fragments, &of_flow))
 		return false;
 	flow_table_hash(a->flows, &of_flow, 1);
 	return flow_table_count_fragment(a->flows, &of_flow);
@@ -295,6 +311,8 @@ void account_batch(struct account *a, const struct frame *frames, unsigned n)
 		if (v == PKT_NOT_IP_LINK)
 			store_relaxed(&a->unknown_link, (uint32_t)frames[i].link + 1);
 	}
+	a->pkts_n = good;
+	a->has_asked = false;
 	flow_table_hash(a->flows, a->pkts, good);
 	flow_table_prefetch(a->flows, a->pkts, good);
 	for (unsigned i = 0; i < good; i++)

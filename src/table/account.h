@@ -45,6 +45,8 @@ struct account {
 	uint32_t unknown_link; /* 1 + the last link type met that is not decoded; 0: none */
 	/* Its counts are read by other threads. */
 	struct pkt_decoder decoder;
+	bool has_asked; /* for the fragments of this batch */
+	unsigned pkts_n;
 	struct pkt pkts[ACCOUNT_BATCH];
 	struct account_ends ends[ACCOUNT_BATCH];
 };
