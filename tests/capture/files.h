@@ -76,7 +76,7 @@ struct seen_frame {
 struct seen {
 	struct seen_frame *frames;
 	size_t n;
-	int opened; /* what pcap_file_open() returned ... */
+	int opened; /* what pcap_file_open() returned, or found when bytes came ... */
 	int status; /* ... and the last pcap_file_recv() */
 	bool was_mapped;
 	char err[512];

@@ -148,6 +148,13 @@ void see_path(struct seen *s, const char *path, unsigned max)
 		assert_true((unsigned)n <= max);
 		note(s, frames, (unsigned)n);
 	}
+	/* A header that had not come in time when the pipe was opened is refused
+	 * by the first recv. */
+	if (s->status == -EINVAL && s->n == 0 && !s->was_mapped) {
+		s->opened = s->status;
+		s->status = 0;
+		snprintf(s->err, sizeof(s->err), "%s", e.text);
+	}
 	if (s->status < 0) {
 		assert_true(e.text[0]);
 		snprintf(s->err, sizeof(s->err), "%s", e.text);

@@ -11,9 +11,12 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../flow/random.h"
 #include "capture/split.h"
@@ -169,8 +172,6 @@ static void *work(void *arg)
 			check_frame(w, &frames[i], &next);
 		if (n)
 			source_release(&w->source);
-		if (w->n % 7 == w->share)
-			sched_yield(); /* not all alike */
 	}
 	source_close(&w->source);
 	return NULL;
@@ -302,17 +303,6 @@ static void share_that_stops_early_lets_the_split_close(void **state)
 	}
 }
 
-static void split_that_nobody_reads_closes_at_once(void **state)
-{
-	struct scene scene;
-
-	(void)state;
-	scene_open(&scene, PIPED, NULL);
-	split_close(split_of(&scene, 2, by_number));
-	split_close(NULL);
-	scene_close(&scene);
-}
-
 static void error_reaches_every_share_behind_the_frames(void **state)
 {
 	struct made *m = made_new(false);
@@ -344,13 +334,65 @@ static void error_reaches_every_share_behind_the_frames(void **state)
 	free(m);
 }
 
+/* Asks both shares in turn until `frames` have come, or both have ended. */
+static void ask_both(struct split *s, unsigned frames)
+{
+	unsigned n = 0, ended = 0;
+
+	for (unsigned calls = 0; n < frames && ended < 2; calls++) {
+		struct source share = split_share(s, calls % 2);
+		const struct frame *f;
+		struct err e = {""};
+		uint64_t now_ns;
+		const int ret = source_recv(&share, &f, &now_ns, &e);
+
+		assert_true(calls < 1000); /* of 50 ms */
+		assert_true(ret >= 0 || ret == -ENODATA);
+		ended = ret < 0 ? ended + 1 : 0;
+		n += ret > 0 ? (unsigned)ret : 0;
+		if (ret > 0)
+			source_release(&share);
+	}
+	assert_int_equal(frames == UINT_MAX ? 0 : frames, n);
+}
+
+static void frames_do_not_wait_for_a_source_that_pauses(void **state)
+{
+	struct made *m = numbered_frames(0);
+	const size_t bytes = m->part[0].end + 3 * (16 + DATA_BYTES);
+	struct scene scene = {0};
+	struct replay_conf c = {.paths = scene.paths, .paths_n = 1, .damage = ignore_damage};
+	struct err e = {""};
+	struct split *s;
+	char path[64];
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[0]);
+	scene.paths[0] = path;
+	c.arg = &scene.damages;
+	assert_int_equal(write(ends[1], m->bytes, bytes), bytes);
+	assert_int_equal(replay_open(&scene.replay, &c, &e), 0);
+	s = split_of(&scene, 2, by_number);
+	ask_both(s, 3);
+	close(ends[1]);
+	ask_both(s, UINT_MAX); /* no more, but the end */
+	assert_int_equal(scene.damages, 0);
+	split_close(s);
+	replay_close(scene.replay);
+	split_close(NULL);
+	close(ends[0]);
+	free(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_frame_comes_once_to_its_share_and_in_order),
 		cmocka_unit_test(shares_without_frames_have_the_clock),
 		cmocka_unit_test(share_that_stops_early_lets_the_split_close),
-		cmocka_unit_test(split_that_nobody_reads_closes_at_once),
+		cmocka_unit_test(frames_do_not_wait_for_a_source_that_pauses),
 		cmocka_unit_test(error_reaches_every_share_behind_the_frames),
 	};
 
