@@ -625,8 +625,23 @@ void flow_table_hash(const struct flow_table *t, struct pkt *pkts, unsigned n)
 	}
 }
 
-void flow_table_prefetch(const struct flow_table *t, struct pkt *pkts, unsigned n)
+/* Of the slots that n flows will start in. Freed ones are chained, so that only
+ * the first is known; but they have been in use. */
+static void prefetch_slots(const struct flow_table *t, unsigned n)
 {
+	if (t->free_head != FLOW_NO_PLACE)
+		__builtin_prefetch(&t->cold[t->free_head], 1);
+	for (uint32_t i = t->end; n && i < t->flows_max; i++, n--) {
+		__builtin_prefetch(&t->hot[i], 1);
+		__builtin_prefetch(&t->cold[i], 1);
+	}
+}
+
+unsigned flow_table_prefetch(const struct flow_table *t, struct pkt *pkts, unsigned n,
+			     uint8_t *fresh)
+{
+	unsigned fresh_n = 0;
+
 	for (unsigned i = 0; i < n; i++) {
 		const struct bucket *b = &t->buckets[first_bucket(t, pkts[i].hash)];
 		const uint32_t m = match_tag(b, tag_of(pkts[i].hash));
@@ -634,7 +649,11 @@ void flow_table_prefetch(const struct flow_table *t, struct pkt *pkts, unsigned 
 		/* Without a match, any slot does: its key will not. */
 		pkts[i].guess = b->slot[__builtin_ctz(m | 1u << (BUCKET_ENTRIES - 1))];
 		__builtin_prefetch(&t->hot[pkts[i].guess], 1);
+		fresh[fresh_n] = (uint8_t)i;
+		fresh_n += !m;
 	}
+	prefetch_slots(t, fresh_n);
+	return fresh_n;
 }
 
 static uint64_t timer_due(void *arg, uint32_t i, uint64_t now)

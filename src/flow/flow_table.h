@@ -59,11 +59,14 @@ int flow_table_new(struct flow_table **out, const struct flow_table_conf *c, str
 /* Moves the clock; it never goes back. */
 void flow_table_clock(struct flow_table *t, uint64_t now_ns);
 
-/* Two steps of a batch before touching its packets: hashes the keys and asks
- * for the index lines; asks for the flows' lines. Correct without them but
- * for p->hash, which touch, lookup and start need. */
+/* Two steps of a batch, of 256 packets at most, before touching its packets:
+ * hashes the keys and asks for the index lines; asks for the flows' lines, and
+ * says which packets seem to be the first of theirs: their numbers to fresh,
+ * how many they are is returned. Correct without them but for p->hash, which
+ * touch, lookup and start need. */
 void flow_table_hash(const struct flow_table *t, struct pkt *pkts, unsigned n);
-void flow_table_prefetch(const struct flow_table *t, struct pkt *pkts, unsigned n);
+unsigned flow_table_prefetch(const struct flow_table *t, struct pkt *pkts, unsigned n,
+			     uint8_t *fresh);
 
 /* Hot path. The flow of a PKT_KIND_FLOW packet, with the packet counted on
  * it, or NULL if there is none (or its time was over, or the packet is a SYN

@@ -2,10 +2,10 @@
 /*
  * account.c - counts packets on their flows and hosts.
  *
- * A batch goes through four stages, each for all of its packets before the
- * next, so that the memory which a stage needs has been asked for by the one
- * before: decode (and hash; index lines), prefetch (flow lines), flow (host
- * rows), count.
+ * A batch goes through stages, each for all of its packets before the next, so
+ * that the memory which a stage needs has been asked for by the one before:
+ * decode (and hash; index lines), prefetch (flow lines), hosts of what seems to
+ * begin a flow (their entries and rows), flow (host rows), count.
  */
 #include "table/account.h"
 
@@ -79,7 +79,7 @@ static void hosts_of(struct account *a, const struct pkt *p, uint32_t host[2])
 		const struct addr *ip = end_by_way(a, p);
 		const unsigned side = p->way == FRAME_WAY_OUT ? !p->side : p->side;
 
-		host[side] = ip ? host_dir_touch(a->hosts, ip, p->family) : HOST_NONE;
+		host[side] = ip ? host_of(a, ip, p->family) : HOST_NONE;
 		host[!side] = HOST_NONE;
 		return;
 	}
@@ -186,9 +186,47 @@ static struct flow *start_flow(struct account *a, const struct pkt *p, uint32_t 
 	return f;
 }
 
-/* A packet that is on no flow we have: its hosts, by side, and what becomes of
- * it. */
-static void count_unknown(struct account *a, const struct pkt *p, uint32_t host[2],
+/* Looks up the hosts of the n packets of the batch that seem to begin flows,
+ * three steps side by side: starting a flow is mostly waiting for memory. */
+static void find_fresh_hosts(struct account *a, const uint8_t *at, unsigned n)
+{
+	unsigned fresh_n = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct pkt *p = &a->pkts[at[i]];
+		struct account_fresh *f = &a->fresh[fresh_n];
+
+		if (p->kind != PKT_KIND_FLOW || a->by_way)
+			continue;
+		f->at = at[i];
+		for (unsigned s = 0; s < 2; s++) {
+			f->host[s] = HOST_NONE;
+			if (!inner_has(a->inner, &p->key.addr[s], p->family))
+				continue;
+			f->host[s] = 0;
+			f->hash[s] = host_dir_hash(a->hosts, &p->key.addr[s], p->family);
+		}
+		fresh_n++;
+	}
+	for (unsigned i = 0; i < 2 * fresh_n; i++)
+		if (a->fresh[i / 2].host[i % 2] != HOST_NONE)
+			host_dir_prefetch(a->hosts, a->fresh[i / 2].hash[i % 2]);
+	for (unsigned i = 0; i < 2 * fresh_n; i++) {
+		struct account_fresh *f = &a->fresh[i / 2];
+		const struct pkt *p = &a->pkts[f->at];
+
+		if (f->host[i % 2] == HOST_NONE)
+			continue;
+		f->host[i % 2] = host_dir_touch_hashed(a->hosts, f->hash[i % 2],
+						       &p->key.addr[i % 2], p->family);
+		prefetch_row(row_of(a, f->host[i % 2]), p->class);
+	}
+	a->fresh[fresh_n].at = ACCOUNT_BATCH;
+}
+
+/* A packet that is on no flow we have: its hosts, by side, unless they are
+ * known, and what becomes of it. */
+static void count_unknown(struct account *a, const struct pkt *p, bool is_known, uint32_t host[2],
 			  struct ledger *l)
 {
 	static const enum ledger_untracked reasons[PKT_KINDS] = {
@@ -199,7 +237,8 @@ static void count_unknown(struct account *a, const struct pkt *p, uint32_t host[
 	enum ledger_untracked reason = reasons[p->kind];
 	struct flow *f = NULL;
 
-	hosts_of(a, p, host);
+	if (!is_known)
+		hosts_of(a, p, host);
 	if (host[0] == HOST_NONE && host[1] == HOST_NONE) {
 		l->transit += p->packets;
 		return;
@@ -246,7 +285,7 @@ static void find_ends_by_way(struct account *a, const struct pkt *p, struct acco
 	uint32_t unknown[2], host;
 
 	if (!f) {
-		count_unknown(a, p, unknown, l);
+		count_unknown(a, p, false, unknown, l);
 		host = unknown[side];
 	} else {
 		l->tracked += p->packets;
@@ -258,25 +297,42 @@ static void find_ends_by_way(struct account *a, const struct pkt *p, struct acco
 	e->dst = row_of(a, side == p->side ? HOST_NONE : host);
 }
 
-/* Finds or starts the flow of a packet, and the rows of its hosts. */
-static inline void find_ends(struct account *a, const struct pkt *p, struct account_ends *e,
-			     struct ledger *l)
+/* Finds or starts the flow of a packet, and the rows of its hosts. `fresh` are
+ * the hosts that are known, or NULL. */
+static inline void find_ends(struct account *a, const struct pkt *p, uint32_t *fresh,
+			     struct account_ends *e, struct ledger *l)
 {
 	struct flow *f = p->kind == PKT_KIND_FLOW ? flow_table_touch(a->flows, p) : NULL;
 	uint32_t unknown[2];
-	const uint32_t *host = f ? f->host : unknown;
+	uint32_t *host = f ? f->host : fresh ? fresh : unknown;
 
 	if (f) {
 		l->tracked += p->packets;
 		if (__builtin_expect(p->fragment, 0))
 			note_first(a, p, f, l);
 	} else {
-		count_unknown(a, p, unknown, l);
+		count_unknown(a, p, fresh != NULL, host, l);
 	}
 	e->src = row_of(a, host[p->side]);
 	e->dst = row_of(a, host[!p->side]);
 	prefetch_row(e->src, p->class);
 	prefetch_row(e->dst, p->class);
+}
+
+static inline void find_all_ends(struct account *a, unsigned n, struct ledger *l)
+{
+	struct account_fresh *fresh = a->fresh;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (a->by_way) {
+			find_ends_by_way(a, &a->pkts[i], &a->ends[i], l);
+		} else if (fresh->at == i) {
+			find_ends(a, &a->pkts[i], fresh->host, &a->ends[i], l);
+			fresh++;
+		} else {
+			find_ends(a, &a->pkts[i], NULL, &a->ends[i], l);
+		}
+	}
 }
 
 static inline void count_hosts(const struct account *a, const struct pkt *p,
@@ -297,6 +353,7 @@ static inline void count_hosts(const struct account *a, const struct pkt *p,
 void account_batch(struct account *a, const struct frame *frames, unsigned n)
 {
 	struct ledger l = {.received = n};
+	uint8_t fresh[ACCOUNT_BATCH];
 	unsigned good = 0;
 
 	for (unsigned i = 0; i < n; i++) {
@@ -314,12 +371,8 @@ void account_batch(struct account *a, const struct frame *frames, unsigned n)
 	a->pkts_n = good;
 	a->has_asked = false;
 	flow_table_hash(a->flows, a->pkts, good);
-	flow_table_prefetch(a->flows, a->pkts, good);
-	for (unsigned i = 0; i < good; i++)
-		if (a->by_way)
-			find_ends_by_way(a, &a->pkts[i], &a->ends[i], &l);
-		else
-			find_ends(a, &a->pkts[i], &a->ends[i], &l);
+	find_fresh_hosts(a, fresh, flow_table_prefetch(a->flows, a->pkts, good, fresh));
+	find_all_ends(a, good, &l);
 	for (unsigned i = 0; i < good; i++)
 		count_hosts(a, &a->pkts[i], &a->ends[i], &l);
 	ledger_add(&a->ledger, &l);

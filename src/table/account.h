@@ -28,6 +28,14 @@ struct account_ends {
 	struct shard_row *src, *dst;
 };
 
+/* A packet that seems to begin a flow, by its number in the batch; and the hosts
+ * of its flow's sides, which are looked up beforehand. */
+struct account_fresh {
+	uint64_t hash[2];
+	uint32_t host[2];
+	uint8_t at;
+};
+
 struct account {
 	struct flow_table *flows;
 	struct fragments *fragments; /* NULL: later fragments are on no flow */
@@ -49,6 +57,7 @@ struct account {
 	unsigned pkts_n;
 	struct pkt pkts[ACCOUNT_BATCH];
 	struct account_ends ends[ACCOUNT_BATCH];
+	struct account_fresh fresh[ACCOUNT_BATCH + 1]; /* the last one ends the list */
 };
 
 /* Moves the clock of this worker and its flows. */

@@ -52,12 +52,32 @@ struct host_dir {
 	uint32_t count;
 };
 
-static uint32_t *head_of(const struct host_dir *d, const struct addr *a, uint8_t family)
+static uint32_t *head_at(const struct host_dir *d, uint64_t hash)
+{
+	return &d->heads[hash & d->heads_mask];
+}
+
+uint64_t host_dir_hash(const struct host_dir *d, const struct addr *a, uint8_t family)
 {
 	const uint64_t key[3] = {a->w[0], a->w[1], family};
-	const uint64_t h = XXH3_64bits_withSecret(key, sizeof(key), d->secret, sizeof(d->secret));
+	const uint64_t h = XXH3_64bits_withSecret(key, sizeof(key), d->secret, sizeof(d->secret)) &
+			   d->hash_mask;
 
-	return &d->heads[h & d->hash_mask & d->heads_mask];
+	__builtin_prefetch(head_at(d, h));
+	return h;
+}
+
+static uint32_t *head_of(const struct host_dir *d, const struct addr *a, uint8_t family)
+{
+	return head_at(d, host_dir_hash(d, a, family));
+}
+
+void host_dir_prefetch(const struct host_dir *d, uint64_t hash)
+{
+	const uint32_t i = load_relaxed(head_at(d, hash));
+
+	if (i != HOST_NONE)
+		__builtin_prefetch(&d->entries[i], 1);
 }
 
 static uint32_t find(const struct host_dir *d, const uint32_t *head, const struct addr *a,
@@ -119,9 +139,10 @@ static uint32_t add(struct host_dir *d, uint32_t *head, const struct addr *a, ui
 	return i;
 }
 
-uint32_t host_dir_touch(struct host_dir *d, const struct addr *a, uint8_t family)
+uint32_t host_dir_touch_hashed(struct host_dir *d, uint64_t hash, const struct addr *a,
+			       uint8_t family)
 {
-	uint32_t *head = head_of(d, a, family);
+	uint32_t *head = head_at(d, hash);
 	uint32_t i = find(d, head, a, family);
 
 	if (i != HOST_NONE)
@@ -135,6 +156,11 @@ uint32_t host_dir_touch(struct host_dir *d, const struct addr *a, uint8_t family
 		i = add(d, head, a, family);
 	pthread_mutex_unlock(&d->lock);
 	return i;
+}
+
+uint32_t host_dir_touch(struct host_dir *d, const struct addr *a, uint8_t family)
+{
+	return host_dir_touch_hashed(d, host_dir_hash(d, a, family), a, family);
 }
 
 bool host_dir_conn_hold(struct host_dir *d, uint32_t i)

@@ -218,8 +218,10 @@ static void flow_opened(void *arg, const struct flow *f)
 
 static void hash(const struct model *m, struct pkt *p)
 {
+	uint8_t fresh;
+
 	flow_table_hash(m->table, p, 1);
-	flow_table_prefetch(m->table, p, 1);
+	flow_table_prefetch(m->table, p, 1, &fresh);
 }
 
 /* A place for p, and the model's opinion of whether there should be one. */
