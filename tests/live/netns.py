@@ -79,6 +79,17 @@ def wait_until(what, true, limit=LIMIT, fail=True):
         time.sleep(0.02)
 
 
+# What the kernel says of its own accord, some seconds after the rest, would come
+# between two looks at the same counters.
+QUIET = {
+    "net.ipv4.neigh.%s.delay_first_probe_time": 600,
+    "net.ipv6.neigh.%s.delay_first_probe_time": 600,
+    "net.ipv6.conf.%s.router_solicitations": 0,
+    "net.ipv6.conf.%s.dad_transmits": 0,
+    "net.ipv6.conf.%s.mldv2_unsolicited_report_interval": 1,
+}
+
+
 class Namespace:
     """A network namespace, its loopback interface up and IPv6 off."""
 
@@ -108,7 +119,8 @@ class Namespace:
         return done.stdout
 
     def sysctl(self, name, value):
-        self.run("sh", "-c", 'echo "$1" >"/proc/sys/$2"', "sh", value, name.replace(".", "/"))
+        with self.inside(), open("/proc/sys/" + name.replace(".", "/"), "w", encoding="ascii") as f:
+            f.write(str(value))
 
     @contextlib.contextmanager
     def inside(self):
@@ -190,6 +202,8 @@ def veth(a, a_dev, b, b_dev, offloads=False):
                     "peer", "name", b_dev, "netns", b.name], check=True)
     for ns, dev in ((a, a_dev), (b, b_dev)):
         ns.offloads(dev, offloads)
+        for name, value in QUIET.items():
+            ns.sysctl(name % dev, value)
         ns.ip("link", "set", dev, "up")
 
 
