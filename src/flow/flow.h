@@ -28,6 +28,7 @@
 #define FLOW_REPLY_FIRST 0x08 /* ICMP: the first packet was a reply */
 #define FLOW_AGED	 0x10 /* UDP: has lived for FLOW_STREAM_MS */
 #define FLOW_CONFIRMED	 0x20 /* UDP: a packet came after the first answer */
+#define FLOW_HEARD	 0x40 /* has had a packet since it began, or was spared by the early drop */
 
 /* A UDP flow that is answered after living this long is a stream; a number
  * of nf_conntrack's. */

@@ -129,6 +129,17 @@ void flow_timeouts_init(struct flow_timeouts *t)
 		set(t, &timeout_names[i], timeout_names[i].seconds * NS_PER_SEC);
 }
 
+void flow_timeouts_emergency(struct flow_timeouts *out, const struct flow_timeouts *of)
+{
+	for (unsigned s = 0; s < FLOW_STATES; s++) {
+		const uint64_t ns = of->ns[s] / 10;
+
+		out->ns[s] = ns < NS_PER_SEC ? NS_PER_SEC : ns;
+		if (out->ns[s] > 10 * NS_PER_SEC)
+			out->ns[s] = 10 * NS_PER_SEC;
+	}
+}
+
 int flow_timeouts_parse(struct flow_timeouts *t, const char *text, struct err *e)
 {
 	const char *equals = strchr(text, '=');

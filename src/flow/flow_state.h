@@ -87,6 +87,16 @@ struct flow_timeouts {
 
 void flow_timeouts_init(struct flow_timeouts *t);
 
+/* The timeouts of half-open and unanswered flows while a table is nearly full:
+ * a tenth of theirs, between 1 and 10 s. With the defaults:
+ *	SYN_SENT, SYN_SENT2	 120 s -> 10 s
+ *	SYN_RECV		  60 s ->  6 s
+ *	UDP and ICMP unanswered	  30 s ->  3 s
+ *	other unanswered	 600 s -> 10 s
+ *	ESTABLISHED, one way	3600 s -> 10 s
+ * and so on for TCP states that a one-sided view comes to. */
+void flow_timeouts_emergency(struct flow_timeouts *out, const struct flow_timeouts *of);
+
 /* Sets one from "NAME=DURATION" (tcp-established=1d). 0, or -EINVAL with e
  * naming the names there are. 1 s is the least. */
 int flow_timeouts_parse(struct flow_timeouts *t, const char *text, struct err *e);

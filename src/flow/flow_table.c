@@ -22,6 +22,18 @@
  *
  * Slots never used lie at the end and are not touched; freed ones are chained
  * through their timers' links.
+ *
+ * In a full table every packet of a flood ends one flow and starts another, and
+ * must not cost much more than a packet of a known flow. So the one that makes
+ * room is chosen by the bucket alone, like a page by the clock algorithm: a hand
+ * goes round the entries, skips those known to be answered, for good, and once
+ * those that were heard again since they began or were last spared. It is known
+ * when the batch is prefetched. The new flow takes over slot, entry and, if it
+ * will do, the timer. (1M SYNs on 95,000 slots, looking for the oldest in both
+ * buckets: 0.62 s; this way 0.31 s.)
+ *
+ * Above FLOW_EMERGENCY_ABOVE percent the emergency timeouts hold as well. Timers
+ * know nothing of them: the sweep walks over the slots, once a second at most.
  */
 #include "flow/flow_table.h"
 
@@ -40,16 +52,20 @@
 
 #define BUCKET_ENTRIES 10
 #define BUCKET_FLOWS   8  /* on average, in a full table */
-#define BUCKET_NEARLY  8  /* as full as this: look at the other one */
+#define BUCKET_FREE    2  /* not more free entries than this: look at the other one */
 #define ASK_SEC	       30 /* well below what flow_cold's born_ms can tell apart */
 #define LANES	       0x0001000100010001ull
 #define LANE_TOPS      0x8000800080008000ull
+#define ENTRIES	       ((1u << BUCKET_ENTRIES) - 1)
+#define HAND_SHIFT     12
+#define NO_ENTRY       BUCKET_ENTRIES
+#define PREFETCH_ROOM  64 /* flows */
 
 struct bucket {
 	uint64_t tags[2];   /* four 16-bit tags each; 0: free */
 	uint32_t tags_last; /* two more */
 	uint16_t spilled;   /* live flows that have this as their first bucket, in their second */
-	uint16_t used;
+	uint16_t kept;	    /* entries known not to be droppable; and on top the hand */
 	uint32_t slot[BUCKET_ENTRIES];
 };
 
@@ -66,6 +82,8 @@ struct flow_table {
 	uint32_t free_head;
 	uint32_t end; /* slots used so far */
 	uint32_t flows_max;
+	uint64_t
+		armed_tick; /* of the place that was given: its timer is set, by then at the latest */
 	uint64_t now_tick;
 	uint64_t now_floor_ns; /* the clock's whole second */
 	uint64_t hash_mask;
@@ -73,8 +91,13 @@ struct flow_table {
 	flow_opened_fn opened;
 	void *arg;
 	struct flow_timeouts timeouts;
-	uint64_t soonest_ns[FLOW_STATES]; /* the same, but what UDP may turn out to be */
-	uint32_t ask_ticks;		  /* how often to ask about UDP flows */
+	struct flow_timeouts emergency;
+	uint64_t soonest_ns[FLOW_STATES];  /* of what holds now, but what UDP may turn out to be */
+	uint32_t ask_ticks;		   /* how often to ask about UDP flows */
+	uint32_t enter_above, leave_below; /* live flows: an emergency */
+	uint64_t emergency_ns;		   /* when it began; 0: there is none */
+	uint64_t walk_tick;		   /* of the walk at hand */
+	uint32_t walked;		   /* slots */
 	struct flow_stats stats;
 	struct wheel wheel;
 	uint8_t secret[192];
@@ -144,6 +167,20 @@ static uint16_t tag_at(const struct bucket *b, unsigned e)
 	return (uint16_t)(b->tags_last >> 16 * (e - 8));
 }
 
+/* The free entries of b, as a bit mask. */
+static inline uint32_t free_of(const struct bucket *b)
+{
+#ifdef __SSE2__
+	return match_tag(b, 0);
+#else
+	uint32_t m = 0;
+
+	for (unsigned e = 0; e < BUCKET_ENTRIES; e++)
+		m |= (uint32_t)!tag_at(b, e) << e;
+	return m;
+#endif
+}
+
 static void tag_set(struct bucket *b, unsigned e, uint16_t tag)
 {
 	const uint64_t change = tag_at(b, e) ^ tag;
@@ -187,15 +224,11 @@ static inline uint32_t find(const struct flow_table *t, uint64_t hash, const str
 	return find_in(t, &t->buckets[second_bucket(t, hash)], hash, k);
 }
 
-static void bucket_put(struct bucket *b, uint16_t tag, uint32_t slot)
+static void bucket_set(struct bucket *b, unsigned e, uint16_t tag, uint32_t slot)
 {
-	unsigned e = 0;
-
-	while (tag_at(b, e))
-		e++;
 	tag_set(b, e, tag);
 	b->slot[e] = slot;
-	b->used++;
+	b->kept &= (uint16_t) ~(1u << e);
 }
 
 static bool bucket_take(struct bucket *b, uint32_t slot)
@@ -204,7 +237,6 @@ static bool bucket_take(struct bucket *b, uint32_t slot)
 		if (!tag_at(b, e) || b->slot[e] != slot)
 			continue;
 		tag_set(b, e, 0);
-		b->used--;
 		return true;
 	}
 	return false;
@@ -214,19 +246,21 @@ static bool bucket_take(struct bucket *b, uint32_t slot)
 static bool index_put(struct flow_table *t, uint64_t hash, uint32_t slot)
 {
 	struct bucket *b = &t->buckets[first_bucket(t, hash)];
+	const uint32_t free = free_of(b);
 
-	if (b->used >= BUCKET_NEARLY) {
+	if (__builtin_popcount(free) <= BUCKET_FREE) {
 		struct bucket *other = &t->buckets[second_bucket(t, hash)];
+		const uint32_t other_free = free_of(other);
 
-		if (other->used < b->used) {
-			bucket_put(other, tag_of(hash), slot);
+		if (__builtin_popcount(other_free) > __builtin_popcount(free)) {
+			bucket_set(other, (unsigned)__builtin_ctz(other_free), tag_of(hash), slot);
 			b->spilled++;
 			return true;
 		}
-		if (b->used == BUCKET_ENTRIES)
+		if (!free)
 			return false;
 	}
-	bucket_put(b, tag_of(hash), slot);
+	bucket_set(b, (unsigned)__builtin_ctz(free), tag_of(hash), slot);
 	return true;
 }
 
@@ -242,9 +276,24 @@ static void index_take(struct flow_table *t, uint64_t hash, uint32_t slot)
 
 /* --- time --------------------------------------------------------------- */
 
-static inline uint64_t deadline_ns(const struct flow_table *t, const struct flow *f)
+/* When its timeout will have passed, but for an emergency. Timers go by this. */
+static inline uint64_t timeout_ns(const struct flow_table *t, const struct flow *f)
 {
 	return f->last_ns + t->timeouts.ns[f->state];
+}
+
+/* When it is over. An emergency does not end it before it has begun. */
+static inline uint64_t deadline_ns(const struct flow_table *t, const struct flow *f)
+{
+	const uint64_t ns = timeout_ns(t, f);
+	uint64_t early_ns;
+
+	if (!t->emergency_ns || !flow_is_droppable(f))
+		return ns;
+	early_ns = f->last_ns + t->emergency.ns[f->state];
+	if (early_ns < t->emergency_ns)
+		early_ns = t->emergency_ns;
+	return early_ns < ns ? early_ns : ns;
 }
 
 static uint64_t tick_of(uint64_t ns) /* the first one that is not before */
@@ -285,7 +334,7 @@ static inline bool is_over(const struct flow_table *t, struct flow *f, uint64_t 
 /* When to ask about a flow for the next time. */
 static uint64_t ask_tick(const struct flow_table *t, const struct flow *f, uint64_t now)
 {
-	const uint64_t at = tick_of(deadline_ns(t, f));
+	const uint64_t at = tick_of(timeout_ns(t, f));
 
 	if (f->state != FLOW_UDP_UNANSWERED && f->state != FLOW_UDP_ANSWERED)
 		return at;
@@ -312,22 +361,35 @@ static uint64_t hash_key(const struct flow_table *t, const void *key)
 	       t->hash_mask;
 }
 
-/* Takes slot i out of everything but the wheel, which has let it go. */
-static void end_flow(struct flow_table *t, uint32_t i, uint64_t end_ns)
+static uint64_t hash_flow(const struct flow_table *t, const struct flow *f)
 {
-	struct flow *f = &t->hot[i];
-	struct flow_cold *c = &t->cold[i];
 	struct pkt_key key;
 
-	settle_udp(f, c);
-	t->ended(t->arg, f, end_ns);
 	memset(&key, 0, sizeof(key));
 	memcpy(key.addr, f->addr, sizeof(key.addr));
 	memcpy(key.port, f->port, sizeof(key.port));
 	key.proto = f->proto;
 	key.family = f->family;
-	index_take(t, hash_key(t, &key), i);
+	return hash_key(t, &key);
+}
 
+/* Tells that a flow is over, whose deadline is end_ns. */
+static void tell_expired(struct flow_table *t, const struct flow *f, uint64_t end_ns)
+{
+	counter_add(&t->stats.expired, 1);
+	if (end_ns < timeout_ns(t, f))
+		counter_add(&t->stats.emergency_expired, 1);
+	t->ended(t->arg, f, end_ns);
+}
+
+/* Takes slot i, whose end has been told, out of everything but the wheel, which
+ * has let it go. */
+static void free_slot(struct flow_table *t, uint32_t i)
+{
+	struct flow *f = &t->hot[i];
+	struct flow_cold *c = &t->cold[i];
+
+	index_take(t, hash_flow(t, f), i);
 	seq_write_begin(&c->seq);
 	seq_set(&f->flags, 0);
 	seq_set(&f->family, 0); /* a stale index entry must not find it */
@@ -337,11 +399,15 @@ static void end_flow(struct flow_table *t, uint32_t i, uint64_t end_ns)
 	counter_add(&t->stats.live, (uint64_t)-1);
 }
 
-static void end_now(struct flow_table *t, uint32_t i, uint64_t end_ns, uint64_t *reason)
+/* Its time is over. */
+static void expire(struct flow_table *t, uint32_t i)
 {
+	struct flow *f = &t->hot[i];
+
+	settle_udp(f, &t->cold[i]);
 	wheel_remove(&t->wheel, i);
-	end_flow(t, i, end_ns);
-	counter_add(reason, 1);
+	tell_expired(t, f, deadline_ns(t, f));
+	free_slot(t, i);
 }
 
 static void set_tcp_state(struct flow_table *t, struct flow *f, enum flow_state next)
@@ -352,7 +418,7 @@ static void set_tcp_state(struct flow_table *t, struct flow *f, enum flow_state 
 	store_relaxed(&f->state, (uint8_t)next);
 	if (t->timeouts.ns[next] < t->timeouts.ns[old]) {
 		wheel_remove(&t->wheel, i);
-		wheel_add(&t->wheel, i, tick_of(deadline_ns(t, f)));
+		wheel_add(&t->wheel, i, tick_of(timeout_ns(t, f)));
 	}
 	if (flow_state_is_half_open(old) && !flow_state_is_half_open(next))
 		t->opened(t->arg, f);
@@ -387,7 +453,7 @@ static inline void count(struct flow_table *t, struct flow *f, const struct pkt 
 static inline void advance(struct flow_table *t, struct flow *f, const struct pkt *p)
 {
 	const unsigned direction = p->side ^ flow_orig_side(f);
-	uint8_t flags = f->flags;
+	uint8_t flags = f->flags | FLOW_HEARD;
 
 	if (f->state < FLOW_TCP_STATES) {
 		const enum flow_state next =
@@ -428,11 +494,14 @@ struct flow *flow_table_touch(struct flow_table *t, const struct pkt *p)
 		return NULL;
 	f = &t->hot[i];
 	if (is_over(t, f, p->ts_ns)) {
-		end_now(t, i, deadline_ns(t, f), &t->stats.expired);
+		expire(t, i);
 		return NULL;
 	}
 	if (wants_new(f, p)) {
-		end_now(t, i, p->ts_ns, &t->stats.replaced);
+		wheel_remove(&t->wheel, i);
+		counter_add(&t->stats.replaced, 1);
+		t->ended(t->arg, f, p->ts_ns);
+		free_slot(t, i);
 		return NULL;
 	}
 	count(t, f, p);
@@ -504,34 +573,117 @@ static enum flow_state first_state(const struct pkt *p)
 	}
 }
 
-/* Ends one flow in bucket b, or the other, that nobody would miss: one whose
- * time is over, else the droppable one that has been silent for longest. */
-static bool make_room(struct flow_table *t, uint64_t hash, uint64_t ts_ns)
+/* --- room in a full table --------------------------------------------------- */
+
+static bool is_full(const struct flow_table *t)
 {
-	const uint32_t at[2] = {first_bucket(t, hash), second_bucket(t, hash)};
-	uint32_t oldest = FLOW_NO_PLACE;
+	return t->free_head == FLOW_NO_PLACE && t->end == t->flows_max;
+}
+
+/* Entries of b that may be droppable. */
+static inline uint32_t candidates_of(const struct bucket *b)
+{
+	return ENTRIES & ~b->kept & ~free_of(b);
+}
+
+/* Of some entries of b the one that the hand comes to next. */
+static inline unsigned next_of(const struct bucket *b, uint32_t entries)
+{
+	const unsigned hand = b->kept >> HAND_SHIFT;
+	const uint32_t ahead = entries >> hand << hand;
+
+	return (unsigned)__builtin_ctz(ahead ? ahead : entries);
+}
+
+/* An entry of b that nobody would miss, NO_ENTRY if there is none. */
+static unsigned choose_droppable(struct flow_table *t, struct bucket *b, uint64_t ts_ns)
+{
+	uint32_t m = candidates_of(b);
+	unsigned chances = BUCKET_ENTRIES;
+
+	while (m) {
+		const unsigned e = next_of(b, m);
+		const unsigned hand = e + 1 == BUCKET_ENTRIES ? 0 : e + 1;
+		struct flow *f = &t->hot[b->slot[e]];
+
+		b->kept = (uint16_t)((b->kept & ENTRIES) | hand << HAND_SHIFT);
+		if (!flow_is_droppable(f)) {
+			b->kept |= (uint16_t)(1u << e);
+			m &= ~(1u << e);
+			if (is_over(t, f, ts_ns))
+				return e;
+			continue;
+		}
+		if (!(f->flags & FLOW_HEARD) || !chances || is_over(t, f, ts_ns))
+			return e;
+		store_relaxed(&f->flags, (uint8_t)(f->flags & ~FLOW_HEARD));
+		chances--;
+	}
+	return NO_ENTRY;
+}
+
+/* The same among those that are kept as long as their time is not over. */
+static unsigned choose_over(struct flow_table *t, const struct bucket *b, uint64_t ts_ns)
+{
+	for (uint32_t m = b->kept & ~free_of(b) & ENTRIES; m; m &= m - 1) {
+		const unsigned e = (unsigned)__builtin_ctz(m);
+
+		if (is_over(t, &t->hot[b->slot[e]], ts_ns))
+			return e;
+	}
+	return NO_ENTRY;
+}
+
+/* Ends the flow of an entry, and gives its slot and, if it is in the first
+ * bucket of `hash` or that is full, its entry to a new one. Its timer is left
+ * where it is: it may serve the new one. */
+static uint32_t replace(struct flow_table *t, struct bucket *b, unsigned e, uint64_t hash,
+			uint64_t ts_ns)
+{
+	const uint32_t i = b->slot[e];
+	struct flow *f = &t->hot[i];
+	struct bucket *its_first = &t->buckets[first_bucket(t, hash_flow(t, f))];
+	struct bucket *first = &t->buckets[first_bucket(t, hash)];
+
+	if (is_over(t, f, ts_ns)) {
+		tell_expired(t, f, deadline_ns(t, f));
+	} else {
+		settle_udp(f, &t->cold[i]);
+		counter_add(&t->stats.early_drops, 1);
+		t->ended(t->arg, f, ts_ns);
+	}
+	counter_add(&t->stats.live, (uint64_t)-1);
+	t->armed_tick = tick_of(timeout_ns(t, f));
+	if (its_first != b)
+		its_first->spilled--;
+	if (b == first) {
+		bucket_set(b, e, tag_of(hash), i);
+		return i;
+	}
+	tag_set(b, e, 0);
+	index_put(t, hash, i);
+	return i;
+}
+
+/* The place of a flow near by that nobody would miss. */
+static uint32_t make_room(struct flow_table *t, uint64_t hash, uint64_t ts_ns)
+{
+	struct bucket *const near[2] = {&t->buckets[first_bucket(t, hash)],
+					&t->buckets[second_bucket(t, hash)]};
 
 	for (unsigned n = 0; n < 2; n++) {
-		const struct bucket *b = &t->buckets[at[n]];
+		const unsigned e = choose_droppable(t, near[n], ts_ns);
 
-		for (unsigned e = 0; e < BUCKET_ENTRIES; e++) {
-			const uint32_t i = b->slot[e];
-
-			if (!tag_at(b, e))
-				continue;
-			if (is_over(t, &t->hot[i], ts_ns)) {
-				end_now(t, i, deadline_ns(t, &t->hot[i]), &t->stats.expired);
-				return true;
-			}
-			if (flow_is_droppable(&t->hot[i]) &&
-			    (oldest == FLOW_NO_PLACE || t->hot[i].last_ns < t->hot[oldest].last_ns))
-				oldest = i;
-		}
+		if (e != NO_ENTRY)
+			return replace(t, near[n], e, hash, ts_ns);
 	}
-	if (oldest == FLOW_NO_PLACE)
-		return false;
-	end_now(t, oldest, ts_ns, &t->stats.early_drops);
-	return true;
+	for (unsigned n = 0; n < 2; n++) {
+		const unsigned e = choose_over(t, near[n], ts_ns);
+
+		if (e != NO_ENTRY)
+			return replace(t, near[n], e, hash, ts_ns);
+	}
+	return FLOW_NO_PLACE;
 }
 
 static uint32_t take_slot(struct flow_table *t)
@@ -540,10 +692,10 @@ static uint32_t take_slot(struct flow_table *t)
 
 	if (i != FLOW_NO_PLACE) {
 		t->free_head = t->cold[i].timer.next;
+		if (t->free_head != FLOW_NO_PLACE)
+			__builtin_prefetch(&t->cold[t->free_head], 1);
 		return i;
 	}
-	if (t->end == t->flows_max)
-		return FLOW_NO_PLACE;
 	i = t->end;
 	store_release(&t->end, i + 1);
 	return i;
@@ -551,21 +703,70 @@ static uint32_t take_slot(struct flow_table *t)
 
 uint32_t flow_table_place(struct flow_table *t, const struct pkt *p)
 {
-	const uint64_t hash = p->hash;
-	uint32_t i = take_slot(t);
+	uint32_t i;
 
-	if (i == FLOW_NO_PLACE) {
-		if (!make_room(t, hash, p->ts_ns))
-			return FLOW_NO_PLACE;
-		i = take_slot(t);
-	}
-	if (index_put(t, hash, i))
-		return i;
-	if (make_room(t, hash, p->ts_ns) && index_put(t, hash, i))
+	t->armed_tick = 0;
+	if (is_full(t))
+		return make_room(t, p->hash, p->ts_ns);
+	i = take_slot(t);
+	if (index_put(t, p->hash, i))
 		return i;
 	t->cold[i].timer.next = t->free_head;
 	t->free_head = i;
-	return FLOW_NO_PLACE;
+	return make_room(t, p->hash, p->ts_ns);
+}
+
+/* --- emergencies ------------------------------------------------------------ */
+
+/* What the quick look at a flow's time goes by. */
+static void set_soonest(struct flow_table *t)
+{
+	const uint64_t stream_ns = t->timeouts.ns[FLOW_UDP_STREAM];
+	uint64_t *answered_ns = &t->soonest_ns[FLOW_UDP_ANSWERED];
+
+	memcpy(t->soonest_ns, t->timeouts.ns, sizeof(t->soonest_ns));
+	if (stream_ns < *answered_ns)
+		*answered_ns = stream_ns;
+	if (!t->emergency_ns)
+		return;
+	for (unsigned s = 0; s < FLOW_STATES; s++)
+		if (t->emergency.ns[s] < t->soonest_ns[s])
+			t->soonest_ns[s] = t->emergency.ns[s];
+}
+
+static void set_emergency(struct flow_table *t, uint64_t begin_ns)
+{
+	store_relaxed(&t->emergency_ns, begin_ns);
+	t->walk_tick = 0;
+	set_soonest(t);
+}
+
+/* Looks at every slot once a second, at most at `budget` now. */
+static uint32_t walk(struct flow_table *t, uint32_t budget)
+{
+	uint32_t n = 0;
+
+	if (t->walk_tick != t->now_tick && (!t->walk_tick || t->walked == t->end)) {
+		t->walk_tick = t->now_tick;
+		t->walked = 0;
+	}
+	for (; n < budget && t->walked < t->end; n++) {
+		const uint32_t i = t->walked++;
+
+		if (t->hot[i].flags & FLOW_LIVE && is_over(t, &t->hot[i], 0))
+			expire(t, i);
+	}
+	return n;
+}
+
+/* Sets the timer of a place, unless one that was left there will do. */
+static void arm(struct flow_table *t, uint32_t place, uint64_t tick)
+{
+	if (t->armed_tick && t->armed_tick <= tick)
+		return;
+	if (t->armed_tick)
+		wheel_remove(&t->wheel, place);
+	wheel_add(&t->wheel, place, tick);
 }
 
 struct flow *flow_table_start(struct flow_table *t, uint32_t place, const struct pkt *p,
@@ -608,9 +809,13 @@ struct flow *flow_table_start(struct flow_table *t, uint32_t place, const struct
 	seq_write_end(&c->seq);
 
 	count(t, &t->hot[place], p);
-	wheel_add(&t->wheel, place, ask_tick(t, &t->hot[place], ts_ns / NS_PER_SEC));
+	arm(t, place, ask_tick(t, &t->hot[place], ts_ns / NS_PER_SEC));
 	counter_add(&t->stats.started, 1);
 	counter_add(&t->stats.live, 1);
+	if (t->stats.live > t->enter_above && !t->emergency_ns) {
+		counter_add(&t->stats.emergencies, 1);
+		set_emergency(t, t->now_floor_ns);
+	}
 	return &t->hot[place];
 }
 
@@ -623,6 +828,24 @@ void flow_table_hash(const struct flow_table *t, struct pkt *pkts, unsigned n)
 		pkts[i].guess = 0;
 		__builtin_prefetch(&t->buckets[first_bucket(t, pkts[i].hash)]);
 	}
+}
+
+/* p's flow is not in its first bucket b. */
+static void prefetch_unknown(const struct flow_table *t, struct pkt *p, const struct bucket *b)
+{
+	uint32_t m;
+
+	if (b->spilled)
+		__builtin_prefetch(&t->buckets[second_bucket(t, p->hash)]);
+	/* Full, or it will be before this batch is through. */
+	if (t->flows_max - t->stats.live > PREFETCH_ROOM)
+		return;
+	m = candidates_of(b);
+	if (!m)
+		return;
+	p->guess = b->slot[next_of(b, m)];
+	__builtin_prefetch(&t->cold[p->guess], 1);
+	__builtin_prefetch((const char *)&t->cold[p->guess + 1] - 1, 1);
 }
 
 /* Of the slots that n flows will start in. Freed ones are chained, so that only
@@ -648,6 +871,8 @@ unsigned flow_table_prefetch(const struct flow_table *t, struct pkt *pkts, unsig
 
 		/* Without a match, any slot does: its key will not. */
 		pkts[i].guess = b->slot[__builtin_ctz(m | 1u << (BUCKET_ENTRIES - 1))];
+		if (__builtin_expect(!m, 0))
+			prefetch_unknown(t, &pkts[i], b);
 		__builtin_prefetch(&t->hot[pkts[i].guess], 1);
 		fresh[fresh_n] = (uint8_t)i;
 		fresh_n += !m;
@@ -666,14 +891,21 @@ static uint64_t timer_due(void *arg, uint32_t i, uint64_t now)
 	at = deadline_ns(t, f);
 	if (tick_of(at) > now)
 		return ask_tick(t, f, now);
-	end_flow(t, i, at);
-	counter_add(&t->stats.expired, 1);
+	tell_expired(t, f, at);
+	free_slot(t, i);
 	return 0;
 }
 
 uint32_t flow_table_sweep(struct flow_table *t, uint32_t budget)
 {
-	return wheel_sweep(&t->wheel, t->now_tick, budget, timer_due, t);
+	uint32_t asked = wheel_sweep(&t->wheel, t->now_tick, budget, timer_due, t);
+
+	if (!t->emergency_ns)
+		return asked;
+	asked += walk(t, budget - asked);
+	if (t->stats.live < t->leave_below)
+		set_emergency(t, 0);
+	return asked;
 }
 
 /* --- other threads --------------------------------------------------------------- */
@@ -714,23 +946,29 @@ void flow_table_stats(const struct flow_table *t, struct flow_stats *out)
 	out->expired = load_relaxed(&t->stats.expired);
 	out->replaced = load_relaxed(&t->stats.replaced);
 	out->early_drops = load_relaxed(&t->stats.early_drops);
+	out->emergencies = load_relaxed(&t->stats.emergencies);
+	out->emergency_expired = load_relaxed(&t->stats.emergency_expired);
+	out->is_emergency = load_relaxed(&t->emergency_ns) != 0;
 }
 
 /* --- set-up ------------------------------------------------------------------------ */
 
-static void set_timeouts(struct flow_table *t, const struct flow_timeouts *timeouts)
+static void set_timeouts(struct flow_table *t, const struct flow_table_conf *c)
 {
-	const uint64_t stream_ns = timeouts->ns[FLOW_UDP_STREAM];
-	uint64_t *answered_ns = &t->soonest_ns[FLOW_UDP_ANSWERED];
+	const uint64_t stream_ns = c->timeouts.ns[FLOW_UDP_STREAM];
 
-	t->timeouts = *timeouts;
-	memcpy(t->soonest_ns, timeouts->ns, sizeof(t->soonest_ns));
-	if (stream_ns < *answered_ns)
-		*answered_ns = stream_ns;
+	t->timeouts = c->timeouts;
+	t->emergency = c->emergency;
+	for (unsigned s = 0; s < FLOW_STATES; s++)
+		if (!t->emergency.ns[s])
+			t->emergency.ns[s] = t->timeouts.ns[s];
+	set_soonest(t);
 	/* Early enough for one that becomes a stream right after. */
 	t->ask_ticks = ASK_SEC;
 	if (stream_ns < ASK_SEC * NS_PER_SEC)
 		t->ask_ticks = stream_ns < 2 * NS_PER_SEC ? 1 : stream_ns / NS_PER_SEC - 1;
+	t->enter_above = (uint32_t)((uint64_t)t->flows_max * FLOW_EMERGENCY_ABOVE / 100);
+	t->leave_below = (uint32_t)((uint64_t)t->flows_max * FLOW_EMERGENCY_BELOW / 100);
 }
 
 int flow_table_new(struct flow_table **out, const struct flow_table_conf *c, struct arena *arena,
@@ -748,7 +986,7 @@ int flow_table_new(struct flow_table **out, const struct flow_table_conf *c, str
 	t->buckets_n = c->flows_max / BUCKET_FLOWS + 2;
 	t->free_head = FLOW_NO_PLACE;
 	t->hash_mask = c->hash_mask;
-	set_timeouts(t, &c->timeouts);
+	set_timeouts(t, c);
 	t->ended = c->ended;
 	t->opened = c->opened;
 	t->arg = c->arg;

@@ -13,6 +13,14 @@
  *            that would belong to it. So it makes no difference when the
  *            sweep gets to it. A first packet whose flow would be over by
  *            its stamp counts as coming at the clock's second.
+ * Full:      a flow that is half-open or unanswered makes room, if there is
+ *            one in the two buckets of the new one: roughly the one that began
+ *            first of those that have not been heard since. No other ever does.
+ *            From FLOW_EMERGENCY_ABOVE percent of the capacity until it is below
+ *            FLOW_EMERGENCY_BELOW again such flows are over by the emergency
+ *            timeout of their state, if that is sooner, yet not before the
+ *            emergency has begun; and what they are over by depends on the
+ *            others in the table.
  */
 #ifndef FLOW_FLOW_TABLE_H
 #define FLOW_FLOW_TABLE_H
@@ -26,6 +34,10 @@ struct flow_table;
 
 #define FLOW_NO_PLACE UINT32_MAX
 
+/* Of its capacity, in percent: where an emergency begins, and where it ends. */
+#define FLOW_EMERGENCY_ABOVE 90
+#define FLOW_EMERGENCY_BELOW 80
+
 /* The flow is about to leave: counters, state and hosts are still there.
  * end_ns is when it ended: its timeout, or the stamp of what replaced it. */
 typedef void (*flow_ended_fn)(void *arg, const struct flow *f, uint64_t end_ns);
@@ -35,8 +47,10 @@ typedef void (*flow_opened_fn)(void *arg, const struct flow *f);
 struct flow_table_conf {
 	uint32_t flows_max;	       /* 1 .. 2^31 - 1 */
 	struct flow_timeouts timeouts; /* copied */
-	uint8_t secret[192];	       /* key of the hash; copied */
-	uint64_t hash_mask;	       /* ~0; fewer bits make a bad hash for tests */
+	/* Of half-open and unanswered flows in an emergency; copied. 0: as always. */
+	struct flow_timeouts emergency;
+	uint8_t secret[192]; /* key of the hash; copied */
+	uint64_t hash_mask;  /* ~0; fewer bits make a bad hash for tests */
 	flow_ended_fn ended;
 	flow_opened_fn opened;
 	void *arg; /* of both */
@@ -46,9 +60,12 @@ struct flow_stats {
 	uint64_t capacity;
 	uint64_t live;
 	uint64_t started;
-	uint64_t expired;     /* by their timeout */
-	uint64_t replaced;    /* by a SYN on a closing tuple */
-	uint64_t early_drops; /* to make room */
+	uint64_t expired;	    /* by their timeout */
+	uint64_t replaced;	    /* by a SYN on a closing tuple */
+	uint64_t early_drops;	    /* to make room */
+	uint64_t emergencies;	    /* that have begun */
+	uint64_t emergency_expired; /* of `expired`, those that one ended before their time */
+	bool is_emergency;	    /* now */
 };
 
 /* 0 and *out set, or -EINVAL / -ENOMEM with e filled. The table and all its

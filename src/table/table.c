@@ -49,6 +49,7 @@ static int account_new(struct account **out, struct table *t, const struct table
 	struct account *a;
 	int ret;
 
+	flow_timeouts_emergency(&conf.emergency, &conf.timeouts);
 	ret = fill_secret(conf.secret, sizeof(conf.secret), e);
 	if (ret < 0)
 		return ret;
