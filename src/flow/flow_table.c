@@ -40,36 +40,18 @@
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "base/atomics.h"
 #include "base/units.h"
+#include "flow/bucket.h"
 
-#define BUCKET_ENTRIES 10
-#define BUCKET_FLOWS   8  /* on average, in a full table */
-#define BUCKET_FREE    2  /* not more free entries than this: look at the other one */
-#define ASK_SEC	       30 /* well below what flow_cold's born_ms can tell apart */
-#define LANES	       0x0001000100010001ull
-#define LANE_TOPS      0x8000800080008000ull
-#define ENTRIES	       ((1u << BUCKET_ENTRIES) - 1)
-#define HAND_SHIFT     12
-#define NO_ENTRY       BUCKET_ENTRIES
-#define PREFETCH_ROOM  64 /* flows */
-
-struct bucket {
-	uint64_t tags[2];   /* four 16-bit tags each; 0: free */
-	uint32_t tags_last; /* two more */
-	uint16_t spilled;   /* live flows that have this as their first bucket, in their second */
-	uint16_t kept;	    /* entries known not to be droppable; and on top the hand */
-	uint32_t slot[BUCKET_ENTRIES];
-};
-
-_Static_assert(sizeof(struct bucket) == 64, "a bucket is one cache line");
+#define BUCKET_FLOWS  8	 /* on average, in a full table */
+#define BUCKET_ROOM   2	 /* not more free entries than this: look at the other one */
+#define ASK_SEC	      30 /* well below what flow_cold's born_ms can tell apart */
+#define PREFETCH_ROOM 64 /* flows */
 
 /* What other threads read of the cold part: all but the timer. */
 #define COLD_READ_WORDS ((sizeof(struct flow_cold) - offsetof(struct flow_cold, sum)) / 8)
@@ -82,8 +64,8 @@ struct flow_table {
 	uint32_t free_head;
 	uint32_t end; /* slots used so far */
 	uint32_t flows_max;
-	uint64_t
-		armed_tick; /* of the place that was given: its timer is set, by then at the latest */
+	/* Not 0: the timer of the place just given is set, for this tick or before. */
+	uint64_t armed_tick;
 	uint64_t now_tick;
 	uint64_t now_floor_ns; /* the clock's whole second */
 	uint64_t hash_mask;
@@ -126,71 +108,6 @@ static inline uint32_t second_bucket(const struct flow_table *t, uint64_t hash)
 	return b + 1 == t->buckets_n ? 0 : b + 1;
 }
 
-#ifdef __SSE2__
-/* The entries of b that may have the tag, as a bit mask. */
-static inline uint32_t match_tag(const struct bucket *b, uint16_t tag)
-{
-	const __m128i tags = _mm_load_si128((const __m128i *)(const void *)b->tags);
-	const __m128i same = _mm_cmpeq_epi16(tags, _mm_set1_epi16((short)tag));
-	const uint32_t first = (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(same, same)) & 0xff;
-
-	return first | (uint32_t)((uint16_t)b->tags_last == tag) << 8 |
-	       (uint32_t)(b->tags_last >> 16 == tag) << 9;
-}
-#else
-/* The top bit of each 16-bit lane of `tags` that equals tag. Lanes above a
- * true one may be marked falsely; whoever asks compares the keys. */
-static inline uint64_t match_lanes(uint64_t tags, uint16_t tag)
-{
-	const uint64_t x = tags ^ LANES * tag;
-
-	return (x - LANES) & ~x & LANE_TOPS;
-}
-
-/* The entries of b that may have the tag, as a bit mask. */
-static inline uint32_t match_tag(const struct bucket *b, uint16_t tag)
-{
-	/* One bit a lane, gathered by a multiplication. */
-	const uint64_t m0 = match_lanes(b->tags[0], tag) >> 15;
-	const uint64_t m1 = match_lanes(b->tags[1], tag) >> 15;
-	const uint64_t m2 = match_lanes(b->tags_last, tag) >> 15;
-
-	return (uint32_t)((m0 * 0x1000200040008ull >> 48 & 15) << 0 |
-			  (m1 * 0x1000200040008ull >> 48 & 15) << 4 | ((m2 | m2 >> 15) & 3) << 8);
-}
-#endif
-
-static uint16_t tag_at(const struct bucket *b, unsigned e)
-{
-	if (e < 8)
-		return (uint16_t)(b->tags[e / 4] >> 16 * (e % 4));
-	return (uint16_t)(b->tags_last >> 16 * (e - 8));
-}
-
-/* The free entries of b, as a bit mask. */
-static inline uint32_t free_of(const struct bucket *b)
-{
-#ifdef __SSE2__
-	return match_tag(b, 0);
-#else
-	uint32_t m = 0;
-
-	for (unsigned e = 0; e < BUCKET_ENTRIES; e++)
-		m |= (uint32_t)!tag_at(b, e) << e;
-	return m;
-#endif
-}
-
-static void tag_set(struct bucket *b, unsigned e, uint16_t tag)
-{
-	const uint64_t change = tag_at(b, e) ^ tag;
-
-	if (e < 8)
-		b->tags[e / 4] ^= change << 16 * (e % 4);
-	else
-		b->tags_last ^= (uint32_t)change << 16 * (e - 8);
-}
-
 static inline bool key_matches(const struct flow *f, const struct pkt_key *k)
 {
 	/* Without branches: a key nearly always matches, or differs anywhere. */
@@ -205,7 +122,7 @@ static inline bool key_matches(const struct flow *f, const struct pkt_key *k)
 static inline uint32_t find_in(const struct flow_table *t, const struct bucket *b, uint64_t hash,
 			       const struct pkt_key *k)
 {
-	for (uint32_t m = match_tag(b, tag_of(hash)); m; m &= m - 1) {
+	for (uint32_t m = bucket_match(b, tag_of(hash)); m; m &= m - 1) {
 		const uint32_t i = b->slot[__builtin_ctz(m)];
 
 		if (key_matches(&t->hot[i], k))
@@ -224,33 +141,15 @@ static inline uint32_t find(const struct flow_table *t, uint64_t hash, const str
 	return find_in(t, &t->buckets[second_bucket(t, hash)], hash, k);
 }
 
-static void bucket_set(struct bucket *b, unsigned e, uint16_t tag, uint32_t slot)
-{
-	tag_set(b, e, tag);
-	b->slot[e] = slot;
-	b->kept &= (uint16_t) ~(1u << e);
-}
-
-static bool bucket_take(struct bucket *b, uint32_t slot)
-{
-	for (unsigned e = 0; e < BUCKET_ENTRIES; e++) {
-		if (!tag_at(b, e) || b->slot[e] != slot)
-			continue;
-		tag_set(b, e, 0);
-		return true;
-	}
-	return false;
-}
-
 /* False if both buckets are full. */
 static bool index_put(struct flow_table *t, uint64_t hash, uint32_t slot)
 {
 	struct bucket *b = &t->buckets[first_bucket(t, hash)];
-	const uint32_t free = free_of(b);
+	const uint32_t free = bucket_free(b);
 
-	if (__builtin_popcount(free) <= BUCKET_FREE) {
+	if (__builtin_popcount(free) <= BUCKET_ROOM) {
 		struct bucket *other = &t->buckets[second_bucket(t, hash)];
-		const uint32_t other_free = free_of(other);
+		const uint32_t other_free = bucket_free(other);
 
 		if (__builtin_popcount(other_free) > __builtin_popcount(free)) {
 			bucket_set(other, (unsigned)__builtin_ctz(other_free), tag_of(hash), slot);
@@ -580,33 +479,18 @@ static bool is_full(const struct flow_table *t)
 	return t->free_head == FLOW_NO_PLACE && t->end == t->flows_max;
 }
 
-/* Entries of b that may be droppable. */
-static inline uint32_t candidates_of(const struct bucket *b)
-{
-	return ENTRIES & ~b->kept & ~free_of(b);
-}
-
-/* Of some entries of b the one that the hand comes to next. */
-static inline unsigned next_of(const struct bucket *b, uint32_t entries)
-{
-	const unsigned hand = b->kept >> HAND_SHIFT;
-	const uint32_t ahead = entries >> hand << hand;
-
-	return (unsigned)__builtin_ctz(ahead ? ahead : entries);
-}
-
-/* An entry of b that nobody would miss, NO_ENTRY if there is none. */
+/* An entry of b that nobody would miss, BUCKET_NONE if there is none. */
 static unsigned choose_droppable(struct flow_table *t, struct bucket *b, uint64_t ts_ns)
 {
-	uint32_t m = candidates_of(b);
+	uint32_t m = bucket_candidates(b);
 	unsigned chances = BUCKET_ENTRIES;
 
 	while (m) {
-		const unsigned e = next_of(b, m);
+		const unsigned e = bucket_next(b, m);
 		const unsigned hand = e + 1 == BUCKET_ENTRIES ? 0 : e + 1;
 		struct flow *f = &t->hot[b->slot[e]];
 
-		b->kept = (uint16_t)((b->kept & ENTRIES) | hand << HAND_SHIFT);
+		b->kept = (uint16_t)((b->kept & BUCKET_ALL) | hand << BUCKET_HAND_SHIFT);
 		if (!flow_is_droppable(f)) {
 			b->kept |= (uint16_t)(1u << e);
 			m &= ~(1u << e);
@@ -619,19 +503,19 @@ static unsigned choose_droppable(struct flow_table *t, struct bucket *b, uint64_
 		store_relaxed(&f->flags, (uint8_t)(f->flags & ~FLOW_HEARD));
 		chances--;
 	}
-	return NO_ENTRY;
+	return BUCKET_NONE;
 }
 
 /* The same among those that are kept as long as their time is not over. */
 static unsigned choose_over(struct flow_table *t, const struct bucket *b, uint64_t ts_ns)
 {
-	for (uint32_t m = b->kept & ~free_of(b) & ENTRIES; m; m &= m - 1) {
+	for (uint32_t m = b->kept & ~bucket_free(b) & BUCKET_ALL; m; m &= m - 1) {
 		const unsigned e = (unsigned)__builtin_ctz(m);
 
 		if (is_over(t, &t->hot[b->slot[e]], ts_ns))
 			return e;
 	}
-	return NO_ENTRY;
+	return BUCKET_NONE;
 }
 
 /* Ends the flow of an entry, and gives its slot and, if it is in the first
@@ -660,7 +544,7 @@ static uint32_t replace(struct flow_table *t, struct bucket *b, unsigned e, uint
 		bucket_set(b, e, tag_of(hash), i);
 		return i;
 	}
-	tag_set(b, e, 0);
+	bucket_tag_set(b, e, 0);
 	index_put(t, hash, i);
 	return i;
 }
@@ -674,13 +558,13 @@ static uint32_t make_room(struct flow_table *t, uint64_t hash, uint64_t ts_ns)
 	for (unsigned n = 0; n < 2; n++) {
 		const unsigned e = choose_droppable(t, near[n], ts_ns);
 
-		if (e != NO_ENTRY)
+		if (e != BUCKET_NONE)
 			return replace(t, near[n], e, hash, ts_ns);
 	}
 	for (unsigned n = 0; n < 2; n++) {
 		const unsigned e = choose_over(t, near[n], ts_ns);
 
-		if (e != NO_ENTRY)
+		if (e != BUCKET_NONE)
 			return replace(t, near[n], e, hash, ts_ns);
 	}
 	return FLOW_NO_PLACE;
@@ -840,10 +724,10 @@ static void prefetch_unknown(const struct flow_table *t, struct pkt *p, const st
 	/* Full, or it will be before this batch is through. */
 	if (t->flows_max - t->stats.live > PREFETCH_ROOM)
 		return;
-	m = candidates_of(b);
+	m = bucket_candidates(b);
 	if (!m)
 		return;
-	p->guess = b->slot[next_of(b, m)];
+	p->guess = b->slot[bucket_next(b, m)];
 	__builtin_prefetch(&t->cold[p->guess], 1);
 	__builtin_prefetch((const char *)&t->cold[p->guess + 1] - 1, 1);
 }
@@ -867,7 +751,7 @@ unsigned flow_table_prefetch(const struct flow_table *t, struct pkt *pkts, unsig
 
 	for (unsigned i = 0; i < n; i++) {
 		const struct bucket *b = &t->buckets[first_bucket(t, pkts[i].hash)];
-		const uint32_t m = match_tag(b, tag_of(pkts[i].hash));
+		const uint32_t m = bucket_match(b, tag_of(pkts[i].hash));
 
 		/* Without a match, any slot does: its key will not. */
 		pkts[i].guess = b->slot[__builtin_ctz(m | 1u << (BUCKET_ENTRIES - 1))];
