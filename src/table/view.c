@@ -226,6 +226,9 @@ void table_worker_view(const struct table *t, unsigned worker, struct view_worke
 	out->flows.expired = s.expired;
 	out->flows.replaced = s.replaced;
 	out->flows.early_drops = s.early_drops;
+	out->flows.emergencies = s.emergencies;
+	out->flows.emergency_expired = s.emergency_expired;
+	out->flows.in_emergency = s.is_emergency;
 	out->flows.arena_bytes = arena_bytes(a->arena);
 	if (a->fragments)
 		fragments_view(&out->fragments, a->fragments);

@@ -87,11 +87,14 @@ struct view_ledger {
 struct view_flows {
 	uint64_t capacity; /* --max-flows share of this worker */
 	uint64_t live;
-	uint64_t started;     /* ever */
-	uint64_t expired;     /* ended by their timeout */
-	uint64_t replaced;    /* ended by a new SYN on a closing tuple */
-	uint64_t early_drops; /* ended early to make room */
-	uint64_t arena_bytes; /* this worker's memory (jemalloc arena, mapped) */
+	uint64_t started;	    /* ever */
+	uint64_t expired;	    /* ended by their timeout */
+	uint64_t replaced;	    /* ended by a new SYN on a closing tuple */
+	uint64_t early_drops;	    /* ended early to make room */
+	uint64_t emergencies;	    /* nearly full tables, with shorter timeouts: flow_table.h */
+	uint64_t emergency_expired; /* of `expired`, those that this ended before their time */
+	uint64_t in_emergency;	    /* 0 or 1: now; in the sum, how many workers */
+	uint64_t arena_bytes;	    /* this worker's memory (jemalloc arena, mapped) */
 };
 
 /* Datagrams in fragments: flow/fragments.h. Packets, unless it says else. */
