@@ -9,6 +9,10 @@
  * In the middle of a close, FIN_WAIT means that one FIN was seen, CLOSE_WAIT
  * that it was acknowledged, LAST_ACK that both were seen, TIME_WAIT that both
  * were acknowledged.
+ *
+ * SYN_RECV is left by the originator's ACK alone, as the other end's may only
+ * be its answer sent again. But after a simultaneous open the SYN+ACK that came
+ * first was anybody's, so anybody's ACK opens: that is SYN_RECV2.
  */
 #include "flow/flow_state.h"
 
@@ -22,6 +26,7 @@
 #define SS FLOW_TCP_SYN_SENT
 #define S2 FLOW_TCP_SYN_SENT2
 #define SR FLOW_TCP_SYN_RECV
+#define R2 FLOW_TCP_SYN_RECV2
 #define ES FLOW_TCP_ESTABLISHED
 #define FW FLOW_TCP_FIN_WAIT
 #define CW FLOW_TCP_CLOSE_WAIT
@@ -34,23 +39,23 @@
 const uint8_t flow_tcp_next_state[2][FLOW_TCP_EVENTS][FLOW_TCP_STATES] = {
 	{
 		/* sent by the originator */
-		/*                      SS  S2  SR  ES  FW  CW  LA  TW  CL */
-		[FLOW_TCP_EV_SYN] = {SS, S2, SR, ES, FW, CW, LA, TW, CL},
-		[FLOW_TCP_EV_SYNACK] = {SS, SR, SR, ES, FW, CW, LA, TW, CL},
-		[FLOW_TCP_EV_FIN] = {SS, S2, FW, FW, LA, LA, LA, TW, CL},
-		[FLOW_TCP_EV_ACK] = {SS, S2, ES, ES, CW, CW, TW, TW, CL},
-		[FLOW_TCP_EV_RST] = {CL, CL, CL, CL, CL, CL, CL, CL, CL},
-		[FLOW_TCP_EV_NONE] = {SS, S2, SR, ES, FW, CW, LA, TW, CL},
+		/*                      SS  S2  SR  R2  ES  FW  CW  LA  TW  CL */
+		[FLOW_TCP_EV_SYN] = {SS, S2, SR, R2, ES, FW, CW, LA, TW, CL},
+		[FLOW_TCP_EV_SYNACK] = {SS, R2, SR, R2, ES, FW, CW, LA, TW, CL},
+		[FLOW_TCP_EV_FIN] = {SS, S2, FW, FW, FW, LA, LA, LA, TW, CL},
+		[FLOW_TCP_EV_ACK] = {SS, S2, ES, ES, ES, CW, CW, TW, TW, CL},
+		[FLOW_TCP_EV_RST] = {CL, CL, CL, CL, CL, CL, CL, CL, CL, CL},
+		[FLOW_TCP_EV_NONE] = {SS, S2, SR, R2, ES, FW, CW, LA, TW, CL},
 	},
 	{
 		/* sent by the other end */
-		/*                      SS  S2  SR  ES  FW  CW  LA  TW  CL */
-		[FLOW_TCP_EV_SYN] = {S2, S2, SR, ES, FW, CW, LA, TW, CL},
-		[FLOW_TCP_EV_SYNACK] = {SR, SR, SR, ES, FW, CW, LA, TW, CL},
-		[FLOW_TCP_EV_FIN] = {SS, S2, FW, FW, LA, LA, LA, TW, CL},
-		[FLOW_TCP_EV_ACK] = {SS, S2, SR, ES, CW, CW, TW, TW, CL},
-		[FLOW_TCP_EV_RST] = {CL, CL, CL, CL, CL, CL, CL, CL, CL},
-		[FLOW_TCP_EV_NONE] = {SS, S2, SR, ES, FW, CW, LA, TW, CL},
+		/*                      SS  S2  SR  R2  ES  FW  CW  LA  TW  CL */
+		[FLOW_TCP_EV_SYN] = {S2, S2, SR, R2, ES, FW, CW, LA, TW, CL},
+		[FLOW_TCP_EV_SYNACK] = {SR, R2, SR, R2, ES, FW, CW, LA, TW, CL},
+		[FLOW_TCP_EV_FIN] = {SS, S2, FW, FW, FW, LA, LA, LA, TW, CL},
+		[FLOW_TCP_EV_ACK] = {SS, S2, SR, ES, ES, CW, CW, TW, TW, CL},
+		[FLOW_TCP_EV_RST] = {CL, CL, CL, CL, CL, CL, CL, CL, CL, CL},
+		[FLOW_TCP_EV_NONE] = {SS, S2, SR, R2, ES, FW, CW, LA, TW, CL},
 	},
 };
 
@@ -73,21 +78,14 @@ enum flow_state flow_tcp_first(enum flow_tcp_event ev)
 const char *flow_state_name(enum flow_state s)
 {
 	static const char *const names[FLOW_STATES] = {
-		[FLOW_TCP_SYN_SENT] = "syn_sent",
-		[FLOW_TCP_SYN_SENT2] = "syn_sent2",
-		[FLOW_TCP_SYN_RECV] = "syn_recv",
-		[FLOW_TCP_ESTABLISHED] = "established",
-		[FLOW_TCP_FIN_WAIT] = "fin_wait",
-		[FLOW_TCP_CLOSE_WAIT] = "close_wait",
-		[FLOW_TCP_LAST_ACK] = "last_ack",
-		[FLOW_TCP_TIME_WAIT] = "time_wait",
-		[FLOW_TCP_CLOSE] = "close",
-		[FLOW_UDP_UNANSWERED] = "unanswered",
-		[FLOW_UDP_ANSWERED] = "answered",
-		[FLOW_UDP_STREAM] = "stream",
-		[FLOW_ICMP_UNANSWERED] = "unanswered",
-		[FLOW_ICMP_ANSWERED] = "answered",
-		[FLOW_OTHER_UNANSWERED] = "unanswered",
+		[FLOW_TCP_SYN_SENT] = "syn_sent",	[FLOW_TCP_SYN_SENT2] = "syn_sent2",
+		[FLOW_TCP_SYN_RECV] = "syn_recv",	[FLOW_TCP_SYN_RECV2] = "syn_recv",
+		[FLOW_TCP_ESTABLISHED] = "established", [FLOW_TCP_FIN_WAIT] = "fin_wait",
+		[FLOW_TCP_CLOSE_WAIT] = "close_wait",	[FLOW_TCP_LAST_ACK] = "last_ack",
+		[FLOW_TCP_TIME_WAIT] = "time_wait",	[FLOW_TCP_CLOSE] = "close",
+		[FLOW_UDP_UNANSWERED] = "unanswered",	[FLOW_UDP_ANSWERED] = "answered",
+		[FLOW_UDP_STREAM] = "stream",		[FLOW_ICMP_UNANSWERED] = "unanswered",
+		[FLOW_ICMP_ANSWERED] = "answered",	[FLOW_OTHER_UNANSWERED] = "unanswered",
 		[FLOW_OTHER_ANSWERED] = "answered",
 	};
 
@@ -102,7 +100,7 @@ struct timeout_name {
 
 static const struct timeout_name timeout_names[] = {
 	{"tcp-syn-sent", 120, {FLOW_TCP_SYN_SENT, FLOW_TCP_SYN_SENT2}},
-	{"tcp-syn-recv", 60, {FLOW_TCP_SYN_RECV, FLOW_TCP_SYN_RECV}},
+	{"tcp-syn-recv", 60, {FLOW_TCP_SYN_RECV, FLOW_TCP_SYN_RECV2}},
 	{"tcp-established", 3600, {FLOW_TCP_ESTABLISHED, FLOW_TCP_ESTABLISHED}},
 	{"tcp-fin-wait", 120, {FLOW_TCP_FIN_WAIT, FLOW_TCP_FIN_WAIT}},
 	{"tcp-close-wait", 60, {FLOW_TCP_CLOSE_WAIT, FLOW_TCP_CLOSE_WAIT}},

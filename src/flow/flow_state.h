@@ -20,6 +20,7 @@ enum flow_state {
 	FLOW_TCP_SYN_SENT,
 	FLOW_TCP_SYN_SENT2, /* simultaneous open: a SYN from either side */
 	FLOW_TCP_SYN_RECV,
+	FLOW_TCP_SYN_RECV2, /* the same, after a simultaneous open */
 	FLOW_TCP_ESTABLISHED,
 	FLOW_TCP_FIN_WAIT,
 	FLOW_TCP_CLOSE_WAIT,
@@ -72,10 +73,10 @@ static inline enum flow_state flow_tcp_next(enum flow_state s, unsigned directio
 /* The state in which a TCP flow begins whose first packet is this. */
 enum flow_state flow_tcp_first(enum flow_tcp_event ev);
 
-/* Connections that are not open yet: SYN_SENT, SYN_SENT2, SYN_RECV. */
+/* Connections that are not open yet: SYN_SENT, SYN_SENT2, SYN_RECV, SYN_RECV2. */
 static inline bool flow_state_is_half_open(uint8_t s)
 {
-	return s <= FLOW_TCP_SYN_RECV;
+	return s < FLOW_TCP_ESTABLISHED;
 }
 
 /* Lower-case name as printed: "established", "unanswered", ... */

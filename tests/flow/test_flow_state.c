@@ -34,9 +34,10 @@ static const struct {
 	const char *name;
 	enum flow_state state;
 } states[] = {
-	{"ss", FLOW_TCP_SYN_SENT},    {"s2", FLOW_TCP_SYN_SENT2}, {"sr", FLOW_TCP_SYN_RECV},
-	{"es", FLOW_TCP_ESTABLISHED}, {"fw", FLOW_TCP_FIN_WAIT},  {"cw", FLOW_TCP_CLOSE_WAIT},
-	{"la", FLOW_TCP_LAST_ACK},    {"tw", FLOW_TCP_TIME_WAIT}, {"cl", FLOW_TCP_CLOSE},
+	{"ss", FLOW_TCP_SYN_SENT},   {"s2", FLOW_TCP_SYN_SENT2},   {"sr", FLOW_TCP_SYN_RECV},
+	{"r2", FLOW_TCP_SYN_RECV2},  {"es", FLOW_TCP_ESTABLISHED}, {"fw", FLOW_TCP_FIN_WAIT},
+	{"cw", FLOW_TCP_CLOSE_WAIT}, {"la", FLOW_TCP_LAST_ACK},	   {"tw", FLOW_TCP_TIME_WAIT},
+	{"cl", FLOW_TCP_CLOSE},
 };
 
 /* From the states in the order of `states`, by direction and event. One cell
@@ -45,20 +46,20 @@ static const struct {
  * other side, and "a SYN on a closing tuple starts a new connection". */
 static const char *const table[2][6] = {
 	{
-		"ss s2 ig ig ig ig ig nw nw", /* syn */
-		"iv sr sr iv iv iv iv iv iv", /* syn+ack: of a simultaneous open */
-		"iv iv fw fw la la la tw cl", /* fin */
-		"iv iv es es cw cw tw tw cl", /* ack */
-		"cl cl cl cl cl cl cl cl cl", /* rst */
-		"iv iv iv iv iv iv iv iv iv", /* none */
+		"ss s2 ig ig ig ig ig ig nw nw", /* syn */
+		"iv r2 sr r2 iv iv iv iv iv iv", /* syn+ack: of a simultaneous open */
+		"iv iv fw fw fw la la la tw cl", /* fin */
+		"iv iv es es es cw cw tw tw cl", /* ack */
+		"cl cl cl cl cl cl cl cl cl cl", /* rst */
+		"iv iv iv iv iv iv iv iv iv iv", /* none */
 	},
 	{
-		"s2 s2 iv iv iv iv iv nw nw", /* syn */
-		"sr sr ig ig ig ig ig ig ig", /* syn+ack */
-		"iv iv fw fw la la la tw cl", /* fin */
-		"ig ig sr es cw cw tw tw cl", /* ack */
-		"cl cl cl cl cl cl cl cl cl", /* rst */
-		"iv iv iv iv iv iv iv iv iv", /* none */
+		"s2 s2 iv iv iv iv iv iv nw nw", /* syn */
+		"sr r2 ig ig ig ig ig ig ig ig", /* syn+ack */
+		"iv iv fw fw fw la la la tw cl", /* fin */
+		"ig ig sr es es cw cw tw tw cl", /* ack: of a simultaneous open, too */
+		"cl cl cl cl cl cl cl cl cl cl", /* rst */
+		"iv iv iv iv iv iv iv iv iv iv", /* none */
 	},
 };
 
@@ -105,13 +106,13 @@ static void no_state_becomes_half_open_again(void **state)
 					(enum flow_state)s, d, (enum flow_tcp_event)e)));
 }
 
-static void half_open_are_the_three_states_before_established(void **state)
+static void half_open_are_the_states_before_established(void **state)
 {
 	(void)state;
 	for (unsigned s = 0; s < FLOW_STATES; s++)
 		assert_int_equal(flow_state_is_half_open((uint8_t)s),
 				 s == FLOW_TCP_SYN_SENT || s == FLOW_TCP_SYN_SENT2 ||
-					 s == FLOW_TCP_SYN_RECV);
+					 s == FLOW_TCP_SYN_RECV || s == FLOW_TCP_SYN_RECV2);
 }
 
 static void handshake_and_close_walk_as_in_the_rfc(void **state)
@@ -138,6 +139,24 @@ static void handshake_and_close_walk_as_in_the_rfc(void **state)
 		s = flow_tcp_next(s, steps[i].direction, flow_tcp_event(steps[i].flags));
 		assert_int_equal(s, steps[i].then);
 	}
+}
+
+static void after_a_simultaneous_open_the_first_ack_opens(void **state)
+{
+	(void)state;
+	for (unsigned first = 0; first < 2; first++) /* whose SYN+ACK comes first */
+		for (unsigned acks = 0; acks < 2; acks++) {
+			enum flow_state s = FLOW_TCP_SYN_SENT;
+
+			s = flow_tcp_next(s, 1, FLOW_TCP_EV_SYN);
+			assert_string_equal(flow_state_name(s), "syn_sent2");
+			s = flow_tcp_next(s, first, FLOW_TCP_EV_SYNACK);
+			s = flow_tcp_next(s, !first, FLOW_TCP_EV_SYNACK);
+			assert_string_equal(flow_state_name(s), "syn_recv");
+			assert_true(flow_state_is_half_open((uint8_t)s));
+			s = flow_tcp_next(s, acks, FLOW_TCP_EV_ACK);
+			assert_int_equal(s, FLOW_TCP_ESTABLISHED);
+		}
 }
 
 static void all_64_flag_combinations_are_one_event_each(void **state)
@@ -182,9 +201,9 @@ static void first_states_are_of_a_connection_picked_up_there(void **state)
 static void states_are_printed_by_lower_case_names(void **state)
 {
 	static const char *const names[FLOW_STATES] = {
-		"syn_sent",   "syn_sent2", "syn_recv",	 "established", "fin_wait", "close_wait",
-		"last_ack",   "time_wait", "close",	 "unanswered",	"answered", "stream",
-		"unanswered", "answered",  "unanswered", "answered",
+		"syn_sent",   "syn_sent2",  "syn_recv",	 "syn_recv",   "established", "fin_wait",
+		"close_wait", "last_ack",   "time_wait", "close",      "unanswered",  "answered",
+		"stream",     "unanswered", "answered",	 "unanswered", "answered",
 	};
 
 	(void)state;
@@ -199,7 +218,7 @@ static const struct {
 	enum flow_state state[2];
 } timeouts[] = {
 	{"tcp-syn-sent", 120, {FLOW_TCP_SYN_SENT, FLOW_TCP_SYN_SENT2}},
-	{"tcp-syn-recv", 60, {FLOW_TCP_SYN_RECV, FLOW_TCP_SYN_RECV}},
+	{"tcp-syn-recv", 60, {FLOW_TCP_SYN_RECV, FLOW_TCP_SYN_RECV2}},
 	{"tcp-established", 3600, {FLOW_TCP_ESTABLISHED, FLOW_TCP_ESTABLISHED}},
 	{"tcp-fin-wait", 120, {FLOW_TCP_FIN_WAIT, FLOW_TCP_FIN_WAIT}},
 	{"tcp-close-wait", 60, {FLOW_TCP_CLOSE_WAIT, FLOW_TCP_CLOSE_WAIT}},
@@ -325,8 +344,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_cell_of_the_tcp_table_is_as_nf_conntracks),
 		cmocka_unit_test(no_state_becomes_half_open_again),
-		cmocka_unit_test(half_open_are_the_three_states_before_established),
+		cmocka_unit_test(half_open_are_the_states_before_established),
 		cmocka_unit_test(handshake_and_close_walk_as_in_the_rfc),
+		cmocka_unit_test(after_a_simultaneous_open_the_first_ack_opens),
 		cmocka_unit_test(all_64_flag_combinations_are_one_event_each),
 		cmocka_unit_test(first_states_are_of_a_connection_picked_up_there),
 		cmocka_unit_test(states_are_printed_by_lower_case_names),

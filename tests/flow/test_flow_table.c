@@ -73,7 +73,7 @@ static bool is_over(const struct model *m, const struct model_flow *f, uint64_t 
 static bool is_half_open(const struct model_flow *f)
 {
 	return f->state == FLOW_TCP_SYN_SENT || f->state == FLOW_TCP_SYN_SENT2 ||
-	       f->state == FLOW_TCP_SYN_RECV;
+	       f->state == FLOW_TCP_SYN_RECV || f->state == FLOW_TCP_SYN_RECV2;
 }
 
 static bool is_droppable(const struct model_flow *f)
