@@ -16,6 +16,7 @@ import socket
 import struct
 import subprocess
 import tempfile
+import time
 from collections import namedtuple
 
 import frames
@@ -31,6 +32,7 @@ BEYOND = ("10.3.0.9", "fd00:3::9")  # the way there leads through the server
 NOBODYS_MAC = "02:00:00:00:00:50"
 INNER = ["--inner", "10.1.0.0/24,fd00:1::/64"]
 PREFIX = {False: "/24", True: "/64"}
+TOLERANCE = 0.3  # seconds: the kernel's and our stamps, and how late a worker is
 PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 47: "gre", 50: "esp", 58: "icmpv6"}
 
 # Timeouts: of tcsniff, of the kernel's net.netfilter, and in seconds by default,
@@ -58,12 +60,16 @@ DIFFERENCES = {
     "gre": "the kernel has timeouts for GRE; here it is one of the other protocols",
     "refused": "the kernel forgets a connection with the RST that refuses it, to save memory; "
                "here it stands as CLOSE for that state's timeout, so that it can be asked for",
+    "again": "the kernel does not count a SYN before the first answer to one, but the first, nor "
+             "lets it renew the timeout, lest who tries for ever keeps an entry; here it counts",
     "ignored": "the kernel counts a segment that it ignores or calls invalid on no connection; "
                "here whatever was on the wire counts, and changes nothing else",
+    "windows": "the kernel follows sequence numbers and windows; here they are not looked at, as a "
+               "mirror loses segments: a RST of any number closes",
     "not_loose": "the kernel begins no connection with a SYN+ACK, FIN or RST, as it might have "
                  "to answer for it; here every segment belongs to one",
-    "reused": "the kernel blocks nothing, but tells a SYN of the other end on CLOSE as invalid; "
-              "here it starts a new connection, as any SYN does there",
+    "reused": "the kernel lets a SYN on CLOSE pass until it is answered, and then goes on with the "
+              "old entry, unless who sent the RST sends it; here it starts a connection",
     "icmp_errors": "the kernel counts an ICMP error on no connection; here it is the quoted one's",
     "fragments": "the kernel puts datagrams together before it counts; here frames count",
 }
@@ -72,7 +78,7 @@ Row = namedtuple("Row", "protocol state orig reply")
 End = namedtuple("End", "src dst what packets bytes")
 
 LINE = re.compile(
-    r"(\[\S+\]\s+)*ipv[46] +\d+ \S+ +(?P<protocol>\d+) (?P<left>\d+ )?"
+    r"(\[\S+\]\s+)*(ipv[46] +\d+ )?\S+ +(?P<protocol>\d+) (?P<left>\d+ )?"
     r"(timeout=\d+, stream_timeout=\d+ )?((?P<state>[A-Z_0-9]+) )?"
     r"(?P<orig>src=.*?bytes=\d+) (?P<unreplied>\[UNREPLIED\] )?(?P<reply>src=.*?bytes=\d+)"
     r"(?P<rest>.*)")
@@ -123,44 +129,59 @@ def our_row(c):
 class KernelTest(LiveTest):
     """Client, router, server; the router tracks, tcsniff listens."""
 
-    tcsniff_timeouts = kernel_timeouts = 900
-
-    def setUp(self):
-        super().setUp()
-        self.client, self.router, self.server = map(self.namespace, ("client", "router", "server"))
-        veth(self.client, "c1", self.router, "r1")
-        veth(self.router, "r2", self.server, "s1")
-        for ns in (self.router, self.server):
+    @classmethod
+    def setUpClass(cls):
+        cls.client, cls.router, cls.server = map(cls.new_namespace, ("client", "router", "server"))
+        veth(cls.client, "c1", cls.router, "r1")
+        veth(cls.router, "r2", cls.server, "s1")
+        for ns in (cls.router, cls.server):
             ns.sysctl("net.ipv4.ip_forward", 1)
             ns.sysctl("net.ipv6.conf.all.forwarding", 1)
-        self.router.sysctl("net.netfilter.nf_conntrack_acct", 1)
         # The rule's state starts tracking.
-        self.router.run("nft", "add table inet t; add chain inet t f { type filter hook forward "
-                        "priority 0; }; add rule inet t f ct state new,established accept")
-        self.configure()
+        cls.router.run("nft", "add table inet t; add chain inet t f { type filter hook forward "
+                       "priority 0; }; add rule inet t f ct state new,established accept")
+        for name in ("acct", "events"):
+            cls.router.sysctl("net.netfilter.nf_conntrack_" + name, 1)
+        cls.configure()
 
-    def configure(self):
-        for ns, dev, ips in ((self.client, "c1", CLIENT), (self.router, "r1", CLIENT_GW),
-                             (self.router, "r2", SERVER_GW), (self.server, "s1", SERVER)):
+    @classmethod
+    def new_namespace(cls, name):
+        ns = netns.Namespace(name)
+        cls.addClassCleanup(ns.remove)
+        return ns
+
+    @classmethod
+    def configure(cls):
+        for ns, dev, ips in ((cls.client, "c1", CLIENT), (cls.router, "r1", CLIENT_GW),
+                             (cls.router, "r2", SERVER_GW), (cls.server, "s1", SERVER)):
             ns.address(dev, *(ip + PREFIX[":" in ip] for ip in ips))
-        for ns, ips in ((self.client, CLIENT_GW), (self.server, SERVER_GW)):
+        for ns, ips in ((cls.client, CLIENT_GW), (cls.server, SERVER_GW)):
             for ip in ips:
                 ns.ip("route", "add", "default", "via", ip)
         for v6 in (False, True):
             for ip, dev in zip((*NOBODY[v6], HOLE[v6]), ("r1", "r2", "r2")):
-                self.router.ip("neighbour", "add", ip, "lladdr", NOBODYS_MAC, "dev", dev)
-            self.router.ip("route", "add", BEYOND[v6], "via", SERVER[v6])
-        self.wires = [self.sender(self.client, "c1"), self.sender(self.server, "s1")]
-        self.macs = [bytes.fromhex(self.router.mac(dev).replace(":", ""))
-                     for dev in ("r1", "r2")]
+                cls.router.ip("neighbour", "add", ip, "lladdr", NOBODYS_MAC, "dev", dev)
+            cls.router.ip("route", "add", BEYOND[v6], "via", SERVER[v6])
+        for ip in SERVER:  # and neighbours know each other
+            cls.client.run("ping", "-c", 1, "-W", 5, ip)
+        cls.wires = [netns.Sender(ns, dev) for ns, dev in ((cls.client, "c1"), (cls.server, "s1"))]
+        for wire in cls.wires:
+            cls.addClassCleanup(wire.close)
+        cls.macs = [bytes.fromhex(cls.router.mac(dev).replace(":", "")) for dev in ("r1", "r2")]
+
+    def setUp(self):
+        super().setUp()
+        self.changes = []
 
     def listen(self, *args, **timeouts):
         """Starts tcsniff. timeouts: seconds for both, by tcsniff's name with _ for -;
         so long that nothing ends, without."""
+        self.changes.clear()
         of = {name: timeouts.get(name.replace("-", "_"), 900) for name, _, _ in TIMEOUTS}
         for name, theirs, _ in TIMEOUTS:
             self.router.sysctl("net.netfilter.nf_conntrack_" + theirs, of[name])
         options = [arg for name, s in of.items() for arg in ("--timeout", "%s=%ds" % (name, s))]
+        self.router.run("conntrack", "-F")
         self.daemon = self.tcsniff(self.router, "-i", "r1", *INNER, *options, *args)
 
     # --- what they list ---
@@ -182,33 +203,89 @@ class KernelTest(LiveTest):
     def ours(self):
         return sorted(map(our_row, self.connections()))
 
-    def same(self, *states, but=None, change=None):
-        """Until the two list the same connections, and these are their states. but: one
-        of DIFFERENCES, and change: what it makes of the kernel's rows."""
-        def look():
-            theirs, ours = self.theirs(), self.ours()
-            if but:
-                changed = sorted(change(theirs))
-                self.assertIn(but, DIFFERENCES)
-                theirs = changed if changed != theirs else ["the same without: " + but]
-            return theirs, ours, sorted(row.state for row in ours)
+    def differ(self, name, change):
+        """From now on one of DIFFERENCES shows: what makes the kernel's rows ours."""
+        self.assertIn(name, DIFFERENCES)
+        self.changes.append((name, change))
 
-        wait_until("agreement", lambda: (lambda theirs, ours, seen: theirs == ours and
-                                         seen == sorted(states))(*look()), 5, fail=False)
-        theirs, ours, seen = look()
-        self.assertEqual(theirs, ours)
-        self.assertEqual(seen, sorted(states))
+    def uncounted(self, name, way, size=0, port=None, segments=1):
+        """As differ(): segments of so much data, "orig" or "reply", are not in the
+        kernel's counters of the connections from (or to) this port."""
+        def change(rows):
+            out = []
+            for row in rows:
+                end = getattr(row, way)
+                head = 60 if ":" in end.src else 40
+                out.append(row if port and port not in end.what else row._replace(**{
+                    way: end._replace(packets=end.packets + segments,
+                                      bytes=end.bytes + segments * (head + size))}))
+            return out
+
+        self.differ(name, change)
+
+    def expected(self):
+        """What the kernel lists, but for what is meant to differ."""
+        rows = self.theirs()
+        for name, change in self.changes:
+            changed = sorted(change(rows))
+            if changed == rows:
+                raise AssertionError("no longer different: %s: %s" % (name, rows))
+            rows = changed
+        return rows
+
+    def same(self, *states):
+        """Until the two list the same connections, and these are their states."""
+        def is_same():
+            with contextlib.suppress(AssertionError):
+                ours = self.ours()
+                return self.expected() == ours and sorted(r.state for r in ours) == sorted(states)
+
+        wait_until("agreement", is_same, 4, fail=False)
+        ours = self.ours()
+        self.assertEqual(self.expected(), ours)
+        self.assertEqual(sorted(row.state for row in ours), sorted(states))
         return ours
 
-    def forget(self):
-        """Both begin anew: nothing is known to either, and what comes is in the middle."""
-        self.daemon.close()
-        self.router.run("conntrack", "-F")
+    def assert_same_ends(self, number):
+        """So many connections, whose timeouts are seconds, end in both at the same time:
+        in ours at the first whole second that is not before."""
+        seen = [{}, {}]  # of the kernel's, of ours: when first and last seen, and then missed
 
-    def tear_up(self):
-        """Checks the books once the traffic is over."""
-        self.assert_sums(self.daemon.ask("-a") | {"ledger": self.daemon.ask("-S")["total"][
-            "ledger"]})
+        def is_over():
+            for i, look in enumerate((self.theirs, self.ours)):
+                before = time.monotonic()
+                keys = {(row.protocol, row.orig.src, row.orig.dst, row.orig.what, row.state)
+                        for row in look()}
+                after = time.monotonic()
+                for key in keys:
+                    seen[i].setdefault(key, [before, None])[:] = before, None
+                for key, span in seen[i].items():
+                    if key not in keys and span[1] is None:
+                        span[1] = after
+            return all(len(s) >= number and all(span[1] for span in s.values()) for s in seen)
+
+        wait_until(lambda: "ends: %s" % seen, is_over)
+        self.assertEqual(sorted(seen[0]), sorted(seen[1]))
+        self.assertEqual(len(seen[0]), number)
+        for key, (kernel_from, kernel_to) in seen[0].items():
+            from_, to = seen[1][key]
+            self.assertLess(kernel_from - TOLERANCE, to, (key, "too early"))
+            self.assertLess(from_, kernel_to + 1 + TOLERANCE, (key, "too late"))
+
+    def forget(self, *args):
+        """Both begin anew: what goes on is in the middle to them."""
+        self.daemon.close()
+        self.listen(*args)
+
+    def tearDown(self):
+        """Every packet is in the books, once."""
+        wait_until("silence", lambda: self.is_exact(self.daemon.ask("-a")), 5, fail=False)
+        self.assert_sums(self.daemon.ask("-a"))
+
+    def is_exact(self, books):
+        with contextlib.suppress(AssertionError):
+            self.assert_sums(books)
+            return True
 
 
 class Ends:
@@ -224,9 +301,13 @@ class Ends:
         test.addCleanup(self.out.close)
         test.addCleanup(self.process.wait)
         test.addCleanup(self.process.kill)
-        wait_until("conntrack listens", lambda: " 12 " in " ".join(
-            "%s %s " % tuple(line.split()[1:3]) for line in test.router.run(
-                "cat", "/proc/net/netlink").splitlines()))
+        wait_until("conntrack listens", lambda: self.listens(test.router))
+
+    @staticmethod
+    def listens(router):
+        """Somebody is in the group of NETLINK_NETFILTER that hears of ends."""
+        sockets = [line.split() for line in router.run("cat", "/proc/net/netlink").splitlines()]
+        return any(s[1] == "12" and int(s[3], 16) & 4 for s in sockets[1:])
 
     def lines(self):
         with open(self.out.name, encoding="utf-8") as f:
