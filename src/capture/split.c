@@ -45,6 +45,7 @@ struct split {
 	struct replay *replay;
 	struct source source;
 	split_fanout_fn fanout;
+	void *fanout_arg;
 	unsigned n;
 	bool stop; /* atomic */
 	pthread_t thread;
@@ -161,7 +162,7 @@ static int split_frames(struct split *s, struct err *e)
 		}
 		stays = replay_frames_stay(s->replay);
 		for (int i = 0; i < n; i++) {
-			const unsigned w = s->fanout(&frames[i], s->n);
+			const unsigned w = s->fanout(s->fanout_arg, &frames[i], s->n);
 			const int ret = put_frame(&s->shares[w], &frames[i], now_ns, stays);
 
 			if (ret == -ENOMEM)
@@ -272,23 +273,23 @@ static void free_all(struct split *s)
 	free(s);
 }
 
-int split_open(struct split **out, struct replay *r, unsigned n, split_fanout_fn fanout,
-	       struct err *e)
+int split_open(struct split **out, struct replay *r, const struct split_conf *c, struct err *e)
 {
 	struct split *s = calloc(1, sizeof(*s));
 	int ret;
 
 	if (s)
-		s->shares = calloc(n, sizeof(*s->shares));
+		s->shares = calloc(c->n, sizeof(*s->shares));
 	if (!s || !s->shares) {
 		free(s);
-		return err_set(e, -ENOMEM, "no memory for the queues of %u workers", n);
+		return err_set(e, -ENOMEM, "no memory for the queues of %u workers", c->n);
 	}
 	s->replay = r;
 	s->source = replay_source(r);
-	s->fanout = fanout;
-	s->n = n;
-	for (unsigned i = 0; i < n; i++)
+	s->fanout = c->fanout;
+	s->fanout_arg = c->arg;
+	s->n = c->n;
+	for (unsigned i = 0; i < c->n; i++)
 		share_init(&s->shares[i], s);
 	ret = pthread_create(&s->thread, NULL, split_main, s);
 	if (ret) {

@@ -21,12 +21,17 @@
 
 struct split;
 
-/* Which of n workers a frame is for. Pure. */
-typedef unsigned (*split_fanout_fn)(const struct frame *f, unsigned n);
+/* Which of n workers a frame is for. Called by one thread of the split's own. */
+typedef unsigned (*split_fanout_fn)(void *arg, const struct frame *f, unsigned n);
+
+struct split_conf {
+	unsigned n; /* workers */
+	split_fanout_fn fanout;
+	void *arg; /* its */
+};
 
 /* 0 and *out set, or -errno with e filled. Borrows r until split_close(). */
-int split_open(struct split **out, struct replay *r, unsigned n, split_fanout_fn fanout,
-	       struct err *e);
+int split_open(struct split **out, struct replay *r, const struct split_conf *c, struct err *e);
 /* Stops reading, wherever it is. No share may be in use. NULL is fine. */
 void split_close(struct split *s);
 

@@ -12,9 +12,10 @@
  * which one counter of all kinds tells.
  *
  * An ICMP error about a tunnel's packet is about the tunnel, not about what
- * was inside. pkt_fanout() always goes by the outermost addresses, as the
- * kernel does: all of one tunnel meets in one worker, but a connection that
- * travels by two tunnels between different ends need not.
+ * was inside. pkt_fanout() goes by the outermost addresses, as the kernel does:
+ * all of one tunnel meets in one worker, but a connection that travels by two
+ * tunnels between different ends need not. pkt_fanout_with() goes by what
+ * counts.
  *
  * Threading: a decoder belongs to one thread; its counts may be read by any
  *            through layer_counter_read(). conf does not change after init.
@@ -114,5 +115,8 @@ void pkt_decoder_init(struct pkt_decoder *d, const struct decap_conf *c);
  * layers. Returns p->verdict. Without a kind asked for, p is what pkt_decode()
  * says. Hot path. */
 enum pkt_verdict pkt_decode_with(struct pkt_decoder *d, const struct frame *f, struct pkt *p);
+
+/* pkt_fanout() by the packet that counts. */
+unsigned pkt_fanout_with(struct pkt_decoder *d, const struct frame *f, unsigned n);
 
 #endif

@@ -62,13 +62,15 @@ static uint32_t number_of(const struct frame *f)
 	return number;
 }
 
-static unsigned by_number(const struct frame *f, unsigned n)
+static unsigned by_number(void *arg, const struct frame *f, unsigned n)
 {
+	(void)arg;
 	return number_of(f) * 2654435761u % n;
 }
 
-static unsigned all_to_the_last(const struct frame *f, unsigned n)
+static unsigned all_to_the_last(void *arg, const struct frame *f, unsigned n)
 {
+	(void)arg;
 	(void)f;
 	return n - 1;
 }
@@ -144,7 +146,7 @@ static void check_frame(struct worker *w, const struct frame *f, uint32_t *next)
 		memcpy(&word, f->data + b, 4);
 		w->wrong += word != number;
 	}
-	w->wrong += w->fanout(f, w->shares) != w->share;
+	w->wrong += w->fanout(NULL, f, w->shares) != w->share;
 	w->wrong += f->ts_ns > w->now_ns;
 	w->wrong += f->ts_ns / SOURCE_TICK_NS != w->now_ns / SOURCE_TICK_NS;
 	w->seen[number]++;
@@ -204,10 +206,11 @@ static void join_workers(struct worker *workers, unsigned n)
 
 static struct split *split_of(struct scene *scene, unsigned n, split_fanout_fn fanout)
 {
+	const struct split_conf c = {.n = n, .fanout = fanout};
 	struct err e = {""};
 	struct split *s;
 
-	if (split_open(&s, scene->replay, n, fanout, &e) < 0)
+	if (split_open(&s, scene->replay, &c, &e) < 0)
 		fail_msg("%s", e.text);
 	return s;
 }

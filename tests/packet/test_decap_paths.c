@@ -419,7 +419,7 @@ static void layers_are_counted_where_they_are(void **state)
 static void the_way_and_the_worker_of_a_tunnel_are_the_outer_frames(void **state)
 {
 	struct pkt_decoder d = onion_decoder(DECAP_ALL);
-	struct onion o, outer;
+	struct onion o, outer, inside;
 	struct frame f, g;
 	struct pkt p;
 
@@ -440,6 +440,10 @@ static void the_way_and_the_worker_of_a_tunnel_are_the_outer_frames(void **state
 			assert_int_equal(p.class, PKT_TCP);
 			assert_int_equal(p.ts_ns, f.ts_ns);
 			assert_int_equal(pkt_fanout(&f, n), pkt_fanout(&g, n));
+			inside.n = 0;
+			onion_ip(&inside, ADDR_V4, 99, inner, 50);
+			g = onion_frame(onion_at(&inside), LINK_RAW, inside.n, inside.n);
+			assert_int_equal(pkt_fanout_with(&d, &f, n), pkt_fanout(&g, n));
 		}
 }
 
