@@ -16,8 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/units.h"
 #include "capture/filter_live.h"
 #include "capture/netdev.h"
 
@@ -338,6 +340,17 @@ int live_open(struct live **out, const struct live_conf *c, struct err *e)
 	}
 	*out = t;
 	return 0;
+}
+
+void live_shut(struct live *t)
+{
+	const uint32_t retired = t->conf.ring.retire_ms + 10;
+	const uint32_t ms = retired < LIVE_SHUT_MS ? retired : LIVE_SHUT_MS;
+	const struct timespec pause = {.tv_nsec = (long)(ms * NS_PER_MSEC)};
+	struct err ignored;
+
+	if (let_nothing_in(t, &ignored) == 0)
+		nanosleep(&pause, NULL);
 }
 
 void live_close(struct live *t)

@@ -61,6 +61,11 @@ struct live_conf {
 int live_open(struct live **out, const struct live_conf *c, struct err *e);
 void live_close(struct live *t); /* NULL is fine */
 
+/* Lets nothing more in, and waits until the kernel has handed over what is in:
+ * a retire time, but LIVE_SHUT_MS at most. Call before the workers are stopped. */
+#define LIVE_SHUT_MS 700
+void live_shut(struct live *t);
+
 struct source live_source(struct live *t, unsigned i);
 
 /* Readable when interfaces have changed; then call live_watch(), which says

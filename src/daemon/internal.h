@@ -31,7 +31,8 @@ enum {
 	OPT_CPUS,
 	OPT_USER,
 	OPT_DECAP,
-	OPT_VXLAN_PORT
+	OPT_VXLAN_PORT,
+	OPT_MAX_FRAGMENTS
 };
 
 /* options_live.c: those of a live capture; the value is in getopt's optarg. */

@@ -38,8 +38,9 @@
 struct run {
 	const struct options *o;
 	struct table *table;
-	struct replay *replay; /* NULL if live */
-	struct split *split;   /* NULL with one worker, or live */
+	struct replay *replay;	    /* NULL if live */
+	struct split *split;	    /* NULL with one worker, or live */
+	struct pkt_decoder decoder; /* of the split */
 	struct listen listen;
 	bool is_live;
 	struct privileges_user user; /* to become, if live */
@@ -84,7 +85,7 @@ static int open_table(struct run *r, struct err *e)
 	const struct table_conf conf = {
 		.workers = r->o->workers,
 		.flows_max = r->o->flows_max,
-		.fragments_max = FRAGMENTS_MAX_DEFAULT,
+		.fragments_max = r->o->fragments_max,
 		.hosts_max = (uint32_t)r->o->hosts_max,
 		.host_timeout_ns = r->o->host_timeout_ns,
 		.timeouts = r->o->timeouts,
@@ -105,6 +106,11 @@ static void note_damage(void *arg, const char *sentence)
 	report_say(sentence);
 }
 
+static unsigned fanout(void *arg, const struct frame *f, unsigned n)
+{
+	return pkt_fanout_with(arg, f, n);
+}
+
 static int open_replay(struct run *r, struct source sources[OPTIONS_WORKERS_MAX], struct err *e)
 {
 	const struct replay_conf conf = {
@@ -115,6 +121,11 @@ static int open_replay(struct run *r, struct source sources[OPTIONS_WORKERS_MAX]
 		.damage = note_damage,
 		.arg = r,
 	};
+	const struct split_conf split = {
+		.n = r->o->workers,
+		.fanout = fanout,
+		.arg = &r->decoder,
+	};
 	int ret = replay_open(&r->replay, &conf, e);
 
 	if (ret < 0)
@@ -123,7 +134,8 @@ static int open_replay(struct run *r, struct source sources[OPTIONS_WORKERS_MAX]
 		sources[0] = replay_source(r->replay);
 		return 0;
 	}
-	ret = split_open(&r->split, r->replay, r->o->workers, pkt_fanout, e);
+	pkt_decoder_init(&r->decoder, &r->o->decap);
+	ret = split_open(&r->split, r->replay, &split, e);
 	for (unsigned i = 0; ret == 0 && i < r->o->workers; i++)
 		sources[i] = split_share(r->split, i);
 	return ret;
@@ -255,6 +267,7 @@ static void watch_live(struct run *r)
 		look_for_faults(r);
 	}
 	notify("STOPPING=1");
+	live_shut(r->listen.live);
 	worker_team_stop(r->team);
 }
 

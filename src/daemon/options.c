@@ -11,12 +11,14 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "flow/fragments.h"
 #include "daemon/internal.h"
 
 #define FLOWS_DEFAULT	 1048576
 #define FLOWS_MAX	 1000000000
 #define HOSTS_DEFAULT	 65536
 #define HOSTS_MAX	 100000000
+#define FRAGMENTS_MAX	 100000000
 #define HOST_TIMEOUT_NS	 (900 * NS_PER_SEC)
 #define SPEED_MAX	 1e6
 #define INNER_NETS_MAX	 1000000
@@ -61,6 +63,7 @@ const char options_help[] =
 	"                           gre, erspan, ipip, 6in4, 4in6, ip6ip6, vxlan, geneve, gtpu\n"
 	"      --vxlan-port PORT    UDP port of VXLAN (4789)\n"
 	"      --max-flows N        connections at once, over all workers (1048576)\n"
+	"      --max-fragments N    datagrams whose fragments are known at once (65536; 0: none)\n"
 	"      --max-hosts N        inner addresses at once (65536)\n"
 	"      --host-timeout TIME  forget a host that is silent for so long (15m; 0: never)\n"
 	"      --timeout NAME=TIME  end connections that are silent for so long: tcp-syn-sent\n"
@@ -102,6 +105,7 @@ static const struct option longs[] = {
 	{"decap", required_argument, NULL, OPT_DECAP},
 	{"vxlan-port", required_argument, NULL, OPT_VXLAN_PORT},
 	{"max-flows", required_argument, NULL, OPT_MAX_FLOWS},
+	{"max-fragments", required_argument, NULL, OPT_MAX_FRAGMENTS},
 	{"max-hosts", required_argument, NULL, OPT_MAX_HOSTS},
 	{"host-timeout", required_argument, NULL, OPT_HOST_TIMEOUT},
 	{"timeout", required_argument, NULL, OPT_TIMEOUT},
@@ -174,10 +178,10 @@ static int add_inner(struct options *o, const char *list, struct err *e)
 	}
 }
 
-static int parse_count(uint64_t *out, const char *name, uint64_t max, struct err *e)
+static int parse_count(uint64_t *out, const char *name, uint64_t min, uint64_t max, struct err *e)
 {
 	struct err why;
-	int ret = units_count_parse(out, optarg, 1, max, &why);
+	int ret = units_count_parse(out, optarg, min, max, &why);
 
 	return ret < 0 ? err_set(e, -EINVAL, "--%s: %s", name, why.text) : 0;
 }
@@ -185,7 +189,7 @@ static int parse_count(uint64_t *out, const char *name, uint64_t max, struct err
 static int parse_workers(struct options *o, struct err *e)
 {
 	uint64_t n;
-	int ret = parse_count(&n, "fanout", OPTIONS_WORKERS_MAX, e);
+	int ret = parse_count(&n, "fanout", 1, OPTIONS_WORKERS_MAX, e);
 
 	if (ret == 0)
 		o->workers = (unsigned)n;
@@ -206,7 +210,7 @@ static int parse_decap(struct options *o, struct err *e)
 static int parse_vxlan_port(struct options *o, struct err *e)
 {
 	uint64_t port;
-	int ret = parse_count(&port, "vxlan-port", UINT16_MAX, e);
+	int ret = parse_count(&port, "vxlan-port", 1, UINT16_MAX, e);
 
 	if (ret == 0)
 		o->decap.vxlan_port = (uint16_t)port;
@@ -287,9 +291,11 @@ static int parse_one(struct options *o, int opt, char **argv, struct err *e)
 	case OPT_VXLAN_PORT:
 		return parse_vxlan_port(o, e);
 	case OPT_MAX_FLOWS:
-		return parse_count(&o->flows_max, "max-flows", FLOWS_MAX, e);
+		return parse_count(&o->flows_max, "max-flows", 1, FLOWS_MAX, e);
+	case OPT_MAX_FRAGMENTS:
+		return parse_count(&o->fragments_max, "max-fragments", 0, FRAGMENTS_MAX, e);
 	case OPT_MAX_HOSTS:
-		return parse_count(&o->hosts_max, "max-hosts", HOSTS_MAX, e);
+		return parse_count(&o->hosts_max, "max-hosts", 1, HOSTS_MAX, e);
 	case OPT_HOST_TIMEOUT:
 		return parse_host_timeout(o, e);
 	case OPT_TIMEOUT:
@@ -351,6 +357,7 @@ int options_parse(struct options *o, int argc, char **argv, struct err *e)
 		.workers = 1,
 		.flows_max = FLOWS_DEFAULT,
 		.hosts_max = HOSTS_DEFAULT,
+		.fragments_max = FRAGMENTS_MAX_DEFAULT,
 		.host_timeout_ns = HOST_TIMEOUT_NS,
 	};
 	flow_timeouts_init(&o->timeouts);

@@ -41,7 +41,7 @@ struct options {
 	unsigned workers;
 	struct addr_net *inner; /* 0 of them: the default list */
 	size_t inner_n;
-	uint64_t flows_max, hosts_max;
+	uint64_t flows_max, hosts_max, fragments_max;
 	uint64_t host_timeout_ns; /* 0: never */
 	struct flow_timeouts timeouts;
 	struct decap_conf decap;

@@ -147,11 +147,17 @@ static int work(struct worker *w)
 {
 	const struct frame *frames;
 
-	while (!load_relaxed(&w->team->stop)) {
-		const int n = source_recv(&w->source, &frames, &w->now_ns, &w->err);
+	for (;;) {
+		const bool stop = load_relaxed(&w->team->stop);
+		int n;
 
+		if (stop && w->team->in_step)
+			return 0;
+		n = source_recv(&w->source, &frames, &w->now_ns, &w->err);
 		if (n < 0)
 			return n == -ENODATA ? 0 : n;
+		if (stop && n == 0)
+			return 0;
 		account_clock(w->account, w->now_ns);
 		if (w->now_ns / SOURCE_TICK_NS != w->tick)
 			turn_second(w);
@@ -162,7 +168,6 @@ static int work(struct worker *w)
 		flow_table_sweep(w->account->flows, n < SOURCE_BATCH ? SWEEP_ALL : SWEEP_BUDGET);
 		__atomic_store_n(&w->rounds, w->rounds + 1, __ATOMIC_SEQ_CST);
 	}
-	return 0;
 }
 
 static void *worker_main(void *arg)

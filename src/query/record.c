@@ -140,6 +140,16 @@ static void fill_jumps(struct tctable_stats *out, const struct view_jumps *v)
 	add(out, "clock_jumps_forward", v->forward);
 }
 
+static void fill_fragments(struct tctable_stats *out, const struct view_fragments *v)
+{
+	add(out, "fragments_max", v->capacity);
+	add(out, "fragments_first", v->firsts);
+	add(out, "fragments_matched", v->matched);
+	add(out, "fragments_early", v->early);
+	add(out, "fragments_credited", v->credited);
+	add(out, "fragments_evicted", v->evicted);
+}
+
 static void fill_layers(struct tctable_stats *out, const struct view_layers *v)
 {
 	for (unsigned i = 0; i < LAYER_COUNTERS; i++)
@@ -156,6 +166,7 @@ void record_stats(struct tctable_stats *out, const struct view_worker *v, unsign
 	fill_ring(out, &v->ring);
 	fill_jumps(out, &v->jumps);
 	fill_layers(out, &v->layers);
+	fill_fragments(out, &v->fragments);
 }
 
 void record_totals(struct tctable_stats *out, const struct view_totals *v)
@@ -168,6 +179,7 @@ void record_totals(struct tctable_stats *out, const struct view_totals *v)
 	fill_ring(out, &v->ring);
 	fill_jumps(out, &v->jumps);
 	fill_layers(out, &v->layers);
+	fill_fragments(out, &v->fragments);
 	add(out, "nic_drops", v->nic_drops);
 	out->hosts = v->hosts;
 	out->hosts_max = v->hosts_max;

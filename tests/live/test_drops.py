@@ -76,6 +76,16 @@ class Drops(LiveTest):
     def test_three_workers(self):
         self.check(3)
 
+    def test_what_waits_at_the_end_is_counted(self):
+        for retire in ("20ms", "500ms"):
+            with self.subTest(retire=retire):
+                daemon = self.tcsniff(self.right, "-i", "v2", "--fanout", "2", "--retire", retire)
+                for i in range(500):
+                    self.out.send(plain("10.0.1.%d" % (i % 200 + 1), AWAY))
+                status, said, _ = daemon.stop()
+                self.assertEqual(status, 0)
+                self.assertIn("received 500 = counted 500", said)
+
     def test_nothing_is_said_where_nothing_is_lost(self):
         daemon = self.tcsniff(self.right, "-i", "v2")
         self.overrun(daemon, 2000)
