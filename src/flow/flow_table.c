@@ -787,7 +787,8 @@ uint32_t flow_table_sweep(struct flow_table *t, uint32_t budget)
 	if (!t->emergency_ns)
 		return asked;
 	asked += walk(t, budget - asked);
-	if (t->stats.live < t->leave_below)
+	/* Not in the middle: what is behind would live, and what was before not. */
+	if (t->walked == t->end && t->stats.live < t->leave_below)
 		set_emergency(t, 0);
 	return asked;
 }
