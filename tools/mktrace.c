@@ -120,7 +120,8 @@ static void expect_host(FILE *to, const struct trace *t, const struct entity *e)
 	inet_ntop(e->family == ADDR_V4 ? AF_INET : AF_INET6, e->ip.b, text, sizeof(text));
 	fprintf(to, "{\"ip\": \"%s\", \"last_ns\": %llu", text, (unsigned long long)e->last_ns);
 	if (t->c.mode != MODE_TRAFFIC)
-		fprintf(to, ", \"next_conn_id\": %llu", (unsigned long long)e->conns);
+		fprintf(to, ", \"next_conn_id\": %llu, \"established\": %llu",
+			(unsigned long long)e->conns, (unsigned long long)e->established);
 	for (unsigned c = 0; c < CLASSES; c++) {
 		fprintf(to, ", \"%s\": {", names[c]);
 		for (unsigned rx = 0; rx < 2; rx++)

@@ -87,7 +87,9 @@ struct entity {
 	struct addr ip;
 	uint8_t family;
 	uint64_t last_ns;
-	uint64_t conns; /* it ever had; not known of MODE_TRAFFIC */
+	/* Connections that it ever had, not known of MODE_TRAFFIC; those beneath the
+	 * flood. */
+	uint64_t conns, established;
 	struct counter sum[CLASSES][2];
 };
 

@@ -46,6 +46,7 @@ static void open_established(struct trace *t, struct flow *f, uint32_t i)
 	f->seq[0] = (uint32_t)draw(t);
 	f->seq[1] = (uint32_t)draw(t);
 	t->entities[host].conns++;
+	t->entities[host].established++;
 }
 
 /* One packet, from either end. */

@@ -75,8 +75,11 @@ class Mktrace(unittest.TestCase):
                 self.assertTrue(is_whole)
                 expected = load(self.expect)
                 self.assertEqual(expected.pop("established"), int(established))
+                beneath = 0
                 for host in expected["hosts"]:
                     self.assertGreater(host.pop("next_conn_id"), 0)
+                    beneath += host.pop("established")
+                self.assertEqual(beneath, int(established))
                 self.assertEqual(read, expected, mode)
                 self.assertEqual(read["ledger"]["received"], 8000)
 
