@@ -35,6 +35,11 @@ static const char help[] =
 	"  icmpflood             echo requests with random ids to one host, unanswered\n"
 	"  scan4                 SYNs to ever other addresses of 10/8\n"
 	"  scan6                 SYNs to ever other addresses of an inner /64\n"
+	"  reuse                 TCP connections one after the other on the same tuples\n"
+	"  fragments             nothing but fragments: in order, reversed, mixed, some\n"
+	"                        datagrams without their first\n"
+	"  tunnels               connections in GRE, ERSPAN I to III, IPIP, 6in4, VXLAN,\n"
+	"                        GENEVE and GTP-U between two inner hosts\n"
 	"Every packet of a flood, but for those answers, has a tuple of its own.\n"
 	"\n"
 	"how much\n"
@@ -44,10 +49,11 @@ static const char help[] =
 	"      --span TIME         time from the first to the last frame (60s)\n"
 	"      --rate N            frames a second, instead of --span\n"
 	"      --start SECONDS     when it begins, since the epoch (1700000000)\n"
-	"what (a mode other than traffic: --hosts and --established alone)\n"
+	"what (modes other than traffic: as far as they say so)\n"
 	"      --established N     connections beneath a flood, of --hosts, which carry\n"
 	"                          traffic both ways before it, one packet of 20 during\n"
 	"                          it, and one packet each after it (0)\n"
+	"      --decap             --expect tells what is inside of tunnels\n"
 	"      --tcp SHARE         connections that are TCP (80)\n"
 	"      --udp SHARE         ... UDP (15)\n"
 	"      --icmp SHARE        ... ICMP echoes (3); the rest is ESP, GRE and SCTP\n"
@@ -62,7 +68,7 @@ static const char help[] =
 	"      --sizes B:W[,B:W]   sizes of data packets in IP bytes, each with its\n"
 	"                          weight (40:7,576:4,1500:1)\n"
 	"how\n"
-	"      --snaplen N         bytes captured of a frame, 128 to 65535 (128)\n"
+	"      --snaplen N         bytes captured of a frame, 128 to 65535 (128; 192)\n"
 	"      --seed N            another trace of the same kind (1)\n"
 	"      --expect FILE       write what must be counted with the default inner\n"
 	"                          networks, as tcsniff --json prints it\n"
@@ -112,6 +118,12 @@ static int by_address(const void *a, const void *b)
 	return x->family != y->family ? x->family - y->family : memcmp(x->ip.b, y->ip.b, 16);
 }
 
+/* How many connections there were, whatever the timeouts. */
+static bool knows_conns(const struct trace *t)
+{
+	return t->c.mode >= MODE_SYNFLOOD && t->c.mode <= MODE_REUSE;
+}
+
 static void expect_host(FILE *to, const struct trace *t, const struct entity *e)
 {
 	static const char *const names[CLASSES] = {"tcp", "udp", "icmp", "other"};
@@ -119,7 +131,7 @@ static void expect_host(FILE *to, const struct trace *t, const struct entity *e)
 
 	inet_ntop(e->family == ADDR_V4 ? AF_INET : AF_INET6, e->ip.b, text, sizeof(text));
 	fprintf(to, "{\"ip\": \"%s\", \"last_ns\": %llu", text, (unsigned long long)e->last_ns);
-	if (t->c.mode != MODE_TRAFFIC)
+	if (knows_conns(t))
 		fprintf(to, ", \"next_conn_id\": %llu, \"established\": %llu",
 			(unsigned long long)e->conns, (unsigned long long)e->established);
 	for (unsigned c = 0; c < CLASSES; c++) {
@@ -172,7 +184,11 @@ static int expect(const struct trace *t, const char *path, bool all)
 	sort_base = t->entities;
 	qsort(order, n, sizeof(*order), by_address);
 	expect_ledger(to, t, all);
-	if (t->c.mode != MODE_TRAFFIC)
+	if (t->c.mode == MODE_FRAGMENTS)
+		fprintf(to, " \"tracked\": %llu, \"astray\": %llu,\n",
+			(unsigned long long)(t->inner.packets - t->astray),
+			(unsigned long long)t->astray);
+	if (knows_conns(t))
 		fprintf(to, " \"established\": %llu,\n", (unsigned long long)t->c.established);
 	fputs(" \"hosts\": [", to);
 	for (uint32_t i = 0; i < n; i++) {
@@ -185,7 +201,15 @@ static int expect(const struct trace *t, const char *path, bool all)
 	return fclose(to) || wrong ? -(errno ? errno : EIO) : 0;
 }
 
-enum { OPT_SIZES = 256, OPT_SPAN, OPT_EXPECT, OPT_EXPECT_ALL, OPT_SHARE, OPT_COUNT = 300 };
+enum {
+	OPT_SIZES = 256,
+	OPT_SPAN,
+	OPT_EXPECT,
+	OPT_EXPECT_ALL,
+	OPT_DECAP,
+	OPT_SHARE,
+	OPT_COUNT = 300
+};
 
 /* Options whose values are plain counts, and where they go. */
 static const struct count_option {
@@ -225,6 +249,7 @@ static const struct option longs[] = {
 	{"sizes", required_argument, NULL, OPT_SIZES},
 	{"span", required_argument, NULL, OPT_SPAN},
 	{"expect", required_argument, NULL, OPT_EXPECT},
+	{"decap", no_argument, NULL, OPT_DECAP},
 	{"expect-all", required_argument, NULL, OPT_EXPECT_ALL},
 	{"help", no_argument, NULL, 'h'},
 	{0},
@@ -268,8 +293,9 @@ static int parse_sizes(struct conf *c, const char *text, struct err *e)
 
 static int parse_mode(enum mode *out, const char *text, struct err *e)
 {
-	static const char *const names[MODES] = {"traffic",   "synflood", "udpflood",
-						 "icmpflood", "scan4",	  "scan6"};
+	static const char *const names[MODES] = {"traffic",   "synflood",  "udpflood",
+						 "icmpflood", "scan4",	   "scan6",
+						 "reuse",     "fragments", "tunnels"};
 
 	for (unsigned m = 0; m < MODES; m++) {
 		if (strcmp(names[m], text) != 0)
@@ -282,8 +308,19 @@ static int parse_mode(enum mode *out, const char *text, struct err *e)
 
 static int check_mode(const struct conf *c, struct err *e)
 {
-	if (c->mode == MODE_TRAFFIC && c->established)
+	const bool is_flood = c->mode > MODE_TRAFFIC && c->mode <= MODE_SCAN6;
+
+	if (c->established && !is_flood)
 		return err_set(e, -EINVAL, "--established is for floods; name one");
+	if (c->decap && c->mode != MODE_TUNNELS)
+		return err_set(e, -EINVAL, "--decap is for the mode tunnels");
+	if (c->mode == MODE_TUNNELS && c->snaplen < SNAPLEN_TUNNEL)
+		return err_set(e, -EINVAL, "--snaplen %llu: headers in tunnels need %d",
+			       (unsigned long long)c->snaplen, SNAPLEN_TUNNEL);
+	if (c->mode == MODE_REUSE && c->span_ns / c->packets * c->flows > 5 * NS_PER_SEC)
+		return err_set(e, -EINVAL,
+			       "--flows %llu: a packet of each takes more than 5s; give fewer",
+			       (unsigned long long)c->flows);
 	if (c->mode != MODE_TRAFFIC && c->expect_all)
 		return err_set(e, -EINVAL, "--expect-all is for the mode traffic");
 	if (c->packets < c->established * 5)
@@ -328,6 +365,10 @@ static int parse_option(struct conf *c, int opt, struct err *e)
 		return parse_sizes(c, optarg, e);
 	if (opt == OPT_SPAN)
 		return units_duration_parse(&c->span_ns, optarg, e);
+	if (opt == OPT_DECAP) {
+		c->decap = true;
+		return 0;
+	}
 	*(opt == OPT_EXPECT ? &c->expect : &c->expect_all) = optarg;
 	return 0;
 }
@@ -341,7 +382,6 @@ static int parse(struct conf *c, int argc, char **argv, struct err *e)
 		.packets = 1000000,
 		.hosts = 1000,
 		.start = 1700000000,
-		.snaplen = SNAPLEN_MIN,
 		.seed = 1,
 		.span_ns = 60 * NS_PER_SEC,
 		.share = {0.80, 0.15, 0.03, 0.20, 0.10, 0.01, 0.10, 0.02, 0.02, 0.005, 0.001}};
@@ -368,6 +408,8 @@ static int parse(struct conf *c, int argc, char **argv, struct err *e)
 	if (optind + 1 != argc)
 		return err_set(e, -EINVAL, "give one FILE to write, or '-'; see mktrace --help");
 	c->path = argv[optind];
+	if (!c->snaplen)
+		c->snaplen = c->mode == MODE_TUNNELS ? SNAPLEN_TUNNEL : SNAPLEN_MIN;
 	return check_conf(c, e);
 }
 
@@ -379,7 +421,7 @@ static int trace_init(struct trace *t)
 	if (t->c.mode == MODE_SCAN4 || t->c.mode == MODE_SCAN6)
 		t->inners += (uint32_t)t->c.packets;
 	else if (t->c.mode != MODE_TRAFFIC)
-		t->inners++;
+		t->inners += 2;
 	t->outers = outers < OUTERS_MAX ? (uint32_t)outers : OUTERS_MAX;
 	t->random = scramble(t->c.seed);
 	t->ts_ns = t->c.start * NS_PER_SEC;
@@ -387,7 +429,7 @@ static int trace_init(struct trace *t)
 	t->out = malloc(OUT_BYTES);
 	t->stranger = t->inners + 2 * t->outers;
 	t->entities = calloc(t->stranger + 1, sizeof(*t->entities));
-	t->flows = calloc(t->c.mode == MODE_TRAFFIC ? t->c.flows : t->c.established + 1,
+	t->flows = calloc(t->c.flows > t->c.established ? t->c.flows : t->c.established,
 			  sizeof(*t->flows));
 	if (!t->out || !t->entities || !t->flows)
 		return -ENOMEM;
@@ -397,10 +439,17 @@ static int trace_init(struct trace *t)
 
 static int make(struct trace *t)
 {
+	static int (*const makers[MODES])(struct trace *) = {
+		[MODE_TRAFFIC] = make_traffic, [MODE_SYNFLOOD] = make_flood,
+		[MODE_UDPFLOOD] = make_flood,  [MODE_ICMPFLOOD] = make_flood,
+		[MODE_SCAN4] = make_flood,     [MODE_SCAN6] = make_flood,
+		[MODE_REUSE] = make_reuse,     [MODE_FRAGMENTS] = make_fragments,
+		[MODE_TUNNELS] = make_tunnels,
+	};
 	int ret;
 
 	put_file_header(t);
-	ret = t->c.mode == MODE_TRAFFIC ? make_traffic(t) : make_flood(t);
+	ret = makers[t->c.mode](t);
 	return ret < 0 ? ret : flush(t);
 }
 

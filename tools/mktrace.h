@@ -16,15 +16,16 @@
 #include "base/addr.h"
 #include "base/units.h"
 
-#define SIZES_MAX     16
-#define HOSTS_MAX     8000000
-#define OUTERS_MAX    65536 /* of each family: 198.18.0.0/15 has twice as many */
-#define SNAPLEN_MIN   128   /* all headers that are made */
-#define MTU	      1500
-#define TAGS_MAX      2
-#define NOBODY	      UINT32_MAX /* a multicast destination: nobody's counter */
-#define OUT_BYTES     (1 << 20)
-#define RECORD_HEADER 16
+#define SIZES_MAX      16
+#define HOSTS_MAX      8000000
+#define OUTERS_MAX     65536 /* of each family: 198.18.0.0/15 has twice as many */
+#define SNAPLEN_MIN    128   /* all headers that are made, but in tunnels */
+#define SNAPLEN_TUNNEL 192
+#define MTU	       1500
+#define TAGS_MAX       2
+#define NOBODY	       UINT32_MAX /* a multicast destination: nobody's counter */
+#define OUT_BYTES      (1 << 20)
+#define RECORD_HEADER  16
 
 enum mode {
 	MODE_TRAFFIC,
@@ -33,6 +34,9 @@ enum mode {
 	MODE_ICMPFLOOD,
 	MODE_SCAN4,
 	MODE_SCAN6,
+	MODE_REUSE,
+	MODE_FRAGMENTS,
+	MODE_TUNNELS,
 	MODES
 };
 
@@ -55,17 +59,20 @@ enum class { CLASS_TCP, CLASS_UDP, CLASS_ICMP, CLASS_OTHER, CLASSES };
 
 enum proto {
 	ICMP = 1,
+	IPIP = 4,
 	TCP = 6,
 	UDP = 17,
 	FRAGMENT = 44,
 	GRE = 47,
 	ESP = 50,
 	ICMP6 = 58,
+	SIX_IN_FOUR = 41,
 	SCTP = 132
 };
 
 struct conf {
 	enum mode mode;
+	bool decap;
 	uint64_t established; /* connections beneath a flood */
 	uint64_t packets, hosts, flows, rate, start, snaplen, seed;
 	uint64_t span_ns;
@@ -152,6 +159,8 @@ struct trace {
 	uint32_t ident;
 	uint64_t made, not_ip, malformed;
 	struct counter inner, internal, transit, received_by_one;
+	uint64_t astray; /* fragments whose first one never comes */
+	bool in_tunnel;	 /* packets go through one */
 };
 
 /* splitmix64 (Steele, Lea, Flood 2014): also a bijection of its argument. */
@@ -211,6 +220,11 @@ void put_file_header(struct trace *t);
 /* What still stands in the buffer. */
 int flush(struct trace *t);
 
+/* IP header and head of a packet; *bytes is its IP length. */
+uint8_t *put_ip(const struct trace *t, uint8_t *p, const struct packet *k, uint32_t *bytes);
+/* Notes a packet on both its ends and in the ledger. */
+void account(struct trace *t, const struct packet *k, uint32_t bytes);
+
 uint8_t *put_link(uint8_t *p, unsigned tags, const uint16_t *vlan, uint16_t ethertype);
 uint8_t *put_ipv4(uint8_t *p, const struct packet *k, const struct addr *src,
 		  const struct addr *dst);
@@ -233,7 +247,19 @@ int put_echo(struct trace *t, struct flow *f, unsigned from);
 /* All frames of MODE_TRAFFIC. */
 int make_traffic(struct trace *t);
 
-/* mktrace_flood.c: all frames of the other modes. */
+struct packet udp_packet(struct trace *t, const struct flow *f, unsigned from, uint32_t body_n);
+struct packet echo_packet(struct trace *t, const struct flow *f, unsigned from);
+
+/* mktrace_flood.c: a flow of two ends that no other number's has. */
+void open_pair(struct trace *t, struct flow *f, uint32_t i);
+/* All frames of a flood or a scan. */
 int make_flood(struct trace *t);
+
+/* mktrace_reuse.c, mktrace_fragment.c, mktrace_tunnel.c: all frames of these modes. */
+int make_reuse(struct trace *t);
+int make_fragments(struct trace *t);
+int make_tunnels(struct trace *t);
+/* mktrace_tunnel.c: the packet in a tunnel. */
+int put_tunneled(struct trace *t, const struct packet *k);
 
 #endif

@@ -27,7 +27,7 @@ static uint32_t mix(uint32_t x)
 
 /* --- beneath --------------------------------------------------------------- */
 
-static void open_established(struct trace *t, struct flow *f, uint32_t i)
+void open_pair(struct trace *t, struct flow *f, uint32_t i)
 {
 	static const uint8_t protos[] = {TCP, TCP, TCP, TCP, TCP, UDP, TCP, UDP, TCP, ICMP};
 	const uint32_t host = i % (uint32_t)t->c.hosts;
@@ -39,14 +39,14 @@ static void open_established(struct trace *t, struct flow *f, uint32_t i)
 	if (f->proto == ICMP && family == ADDR_V6)
 		f->proto = ICMP6;
 	f->end[inbound] = host;
-	f->end[!inbound] = t->inners + 2 * draw_below(t, t->outers) + (family == ADDR_V6);
-	/* Whatever their ends, no two connections of 28,000 have one port. */
+	/* No other number's ends, as long as there are enough outer addresses. */
+	f->end[!inbound] =
+		t->inners + 2 * (i / (uint32_t)t->c.hosts % t->outers) + (family == ADDR_V6);
+	/* And if not, another's ports. */
 	f->port[0] = (uint16_t)(32768 + i % 28000);
 	f->port[1] = (uint16_t)(1024 + i / 28000);
 	f->seq[0] = (uint32_t)draw(t);
 	f->seq[1] = (uint32_t)draw(t);
-	t->entities[host].conns++;
-	t->entities[host].established++;
 }
 
 /* One packet, from either end. */
@@ -69,8 +69,13 @@ static int put_opening(struct trace *t, struct flow *f, unsigned n)
 
 static int establish(struct trace *t)
 {
-	for (uint32_t i = 0; i < t->c.established; i++)
-		open_established(t, &t->flows[i], i);
+	for (uint32_t i = 0; i < t->c.established; i++) {
+		struct entity *host = &t->entities[i % t->c.hosts];
+
+		open_pair(t, &t->flows[i], i);
+		host->conns++;
+		host->established++;
+	}
 	for (unsigned n = 0; n < 4; n++) {
 		for (uint32_t i = 0; i < t->c.established; i++) {
 			const int ret = put_opening(t, &t->flows[i], n);

@@ -103,8 +103,7 @@ static int put_data(struct trace *t, struct flow *f, struct packet *k)
 							      : put_packet(t, k);
 }
 
-static struct packet udp_packet(struct trace *t, const struct flow *f, unsigned from,
-				uint32_t body_n)
+struct packet udp_packet(struct trace *t, const struct flow *f, unsigned from, uint32_t body_n)
 {
 	struct packet k = packet_of(t, f, from);
 	uint8_t *p = k.head;
@@ -155,7 +154,7 @@ static int unreachable_turn(struct trace *t, struct flow *f)
 	return put_packet(t, &k);
 }
 
-static struct packet echo_packet(struct trace *t, const struct flow *f, unsigned from)
+struct packet echo_packet(struct trace *t, const struct flow *f, unsigned from)
 {
 	static const uint8_t types[2][2] = {{8, 0}, {128, 129}};
 	struct packet k = packet_of(t, f, from);

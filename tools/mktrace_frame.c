@@ -137,8 +137,7 @@ static void entity_count(struct trace *t, uint32_t i, unsigned class, unsigned r
 	t->entities[i].last_ns = t->ts_ns;
 }
 
-/* Notes a packet on both its ends and in the ledger. */
-static void account(struct trace *t, const struct packet *k, uint32_t bytes)
+void account(struct trace *t, const struct packet *k, uint32_t bytes)
 {
 	uint32_t src = k->flow->end[k->from], dst = k->flow->end[!k->from];
 	unsigned inner = (src < t->inners) + (dst < t->inners);
@@ -152,26 +151,36 @@ static void account(struct trace *t, const struct packet *k, uint32_t bytes)
 		counter_add(&t->received_by_one, bytes);
 }
 
+uint8_t *put_ip(const struct trace *t, uint8_t *p, const struct packet *k, uint32_t *bytes)
+{
+	const struct addr *src = flow_addr(t, k->flow, k->from);
+	const struct addr *dst = flow_addr(t, k->flow, !k->from);
+	uint8_t *ip = p;
+
+	if (k->flow->family == ADDR_V4) {
+		p = put_ipv4(p, k, src, dst);
+		*bytes = 20 + k->body_n;
+	} else {
+		p = put_ipv6(p, k, src, dst);
+		*bytes = (uint32_t)(p - ip) + k->body_n;
+	}
+	return put_bytes(p, k->head, k->head_n);
+}
+
 /* Writes one IP packet, unless the file has its number of them. */
 int put_packet(struct trace *t, const struct packet *k)
 {
 	const struct flow *f = k->flow;
-	const struct addr *src = flow_addr(t, f, k->from), *dst = flow_addr(t, f, !k->from);
 	uint8_t frame[256], *p, *ip;
 	uint32_t bytes;
 	size_t wire;
 
 	if (t->made == t->c.packets)
 		return 0;
+	if (t->in_tunnel)
+		return put_tunneled(t, k);
 	ip = put_link(frame, f->tags, f->vlan, f->family == ADDR_V4 ? 0x0800 : 0x86dd);
-	if (f->family == ADDR_V4) {
-		p = put_ipv4(ip, k, src, dst);
-		bytes = 20 + k->body_n;
-	} else {
-		p = put_ipv6(ip, k, src, dst);
-		bytes = (uint32_t)(p - ip) + k->body_n;
-	}
-	p = put_bytes(p, k->head, k->head_n);
+	p = put_ip(t, ip, k, &bytes);
 	wire = (size_t)(ip - frame) + bytes;
 	account(t, k, bytes);
 	return put_frame(t, frame, (size_t)(p - frame), wire < 60 ? 60 : wire);

@@ -118,6 +118,31 @@ class Floods(unittest.TestCase):
             self.assertEqual(account["ledger"]["untracked"]["host_limit"],
                              accounts.sum_of(account["overflow"])[0])
 
+    def test_tuples_that_are_used_again_are_new_connections(self):
+        trace = Trace(self.folder, "--packets", "100k", "--hosts", "100", "reuse")
+        ids = {accounts.host_key(h["ip"]): h["next_conn_id"] for h in trace.expected["hosts"]}
+        self.assertGreater(sum(ids.values()), 10000)
+        for fanout in ("1", "4"):
+            account = self.run_exact(trace, "--fanout", fanout)
+            self.assertEqual({accounts.host_key(h["ip"]): h["next_conn_id"]
+                              for h in account["hosts"]}, ids)
+            self.assertEqual(sum(h["conns"] for h in account["hosts"]), 1000)
+
+    def test_fragments_count_on_their_datagrams_flow(self):
+        trace = Trace(self.folder, "--packets", "100k", "--hosts", "100", "fragments")
+        self.assertGreater(trace.expected["astray"], 10000)
+        for fanout in ("1", "4"):
+            ledger = self.run_exact(trace, "--fanout", fanout)["ledger"]
+            self.assertEqual(ledger["tracked"], trace.expected["tracked"])
+            self.assertEqual(ledger["untracked"]["fragment"], trace.expected["astray"])
+
+    def test_tunnels_count_as_what_they_are_or_as_what_is_inside(self):
+        for options in ([], ["--decap"]):
+            trace = Trace(self.folder, "--packets", "50k", "--hosts", "100", *options, "tunnels")
+            for fanout in ("1", "4"):
+                self.run_exact(trace, *(["--decap", "all"] if options else []),
+                               "--fanout", fanout)
+
 
 if __name__ == "__main__":
     if len(sys.argv) < 3:

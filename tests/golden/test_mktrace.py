@@ -83,6 +83,20 @@ class Mktrace(unittest.TestCase):
                 self.assertEqual(read, expected, mode)
                 self.assertEqual(read["ledger"]["received"], 8000)
 
+    def test_so_it_is_of_reuse_fragments_and_tunnels(self):
+        for mode in ("reuse", "fragments", "tunnels"):
+            done = mktrace("--packets", "8k", "--hosts", "50", "--expect", self.expect, mode,
+                           self.trace)
+            self.assertEqual((done.returncode, done.stderr), (0, b""))
+            read, is_whole = read_capture.read([self.trace], False)
+            self.assertTrue(is_whole)
+            expected = load(self.expect)
+            for host in expected["hosts"]:
+                host.pop("next_conn_id", None)
+                host.pop("established", None)
+            for key in ("ledger", "hosts"):
+                self.assertEqual(read[key], expected[key], mode)
+
     def test_the_same_options_make_the_same_file_and_another_seed_another(self):
         files = []
         for seed in ("7", "7", "8"):
@@ -108,6 +122,9 @@ class Mktrace(unittest.TestCase):
                              b"--established"),
                             (["--expect-all", "x", "udpflood", "x"], b"--expect-all"),
                             (["--packets", "10M", "scan4", "x"], b"scan"),
+                            (["--decap", "synflood", "x"], b"--decap"),
+                            (["--snaplen", "128", "tunnels", "x"], b"--snaplen"),
+                            (["--flows", "10M", "reuse", "x"], b"--flows"),
                             (["deluge", "x"], b"deluge"),
                             (["--nonsense", "x"], b"nonsense"), ([], b"FILE")):
             done = mktrace(*words)
