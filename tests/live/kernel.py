@@ -58,6 +58,8 @@ TIMEOUTS = (
 DIFFERENCES = {
     "established": "a mirror port loses FINs: an hour, not five days",
     "syn_sent2": "the kernel's timeout of SYN_SENT2 cannot be set: ours is SYN_SENT's",
+    "unacknowledged": "the kernel gives up in minutes on an established connection with data that "
+                      "nobody acknowledges or is sent again and again; an hour does without",
     "gre": "the kernel has timeouts for GRE; here it is one of the other protocols",
     "refused": "the kernel forgets a connection with the RST that refuses it, to save memory; "
                "here it stands as CLOSE for that state's timeout, so that it can be asked for",
@@ -72,8 +74,8 @@ DIFFERENCES = {
     "reused": "the kernel lets a SYN on CLOSE pass until it is answered, and then goes on with the "
               "old entry, unless who sent the RST sends it; here it starts a connection",
     "icmp_errors": "the kernel counts an ICMP error on no connection; here it is the quoted one's",
-    "unforwarded": "the kernel begins no connection with a packet that it does not pass on; here it "
-                   "was on the wire",
+    "unforwarded": "the kernel begins no connection with a packet that it does not pass on; here "
+                   "it was on the wire",
     "pptp": "the kernel tells GRE's version 1 apart by its call's number, and without its helper "
             "does not know which answers which; here GRE is a flow by its addresses",
     "fragments": "the kernel puts datagrams together before it counts; here frames count",
@@ -195,6 +197,8 @@ class KernelTest(LiveTest):
         of = {name: timeouts.get(name.replace("-", "_"), 900) for name, _, _ in TIMEOUTS}
         for name, theirs, _ in TIMEOUTS:
             self.router.sysctl("net.netfilter.nf_conntrack_" + theirs, of[name])
+        for name in ("unacknowledged", "max_retrans"):
+            self.router.sysctl("net.netfilter.nf_conntrack_tcp_timeout_" + name, 900)
         options = [arg for name, s in of.items() for arg in ("--timeout", "%s=%ds" % (name, s))]
         self.router.run("conntrack", "-F")
         self.daemon = self.tcsniff(self.router, "-i", "r1", *INNER, *options, *args)
@@ -214,6 +218,14 @@ class KernelTest(LiveTest):
         with contextlib.suppress(AssertionError):  # it has just been forgotten
             return self.daemon.connections(ip)
         return []
+
+    def left(self):
+        """The kernel's: seconds left, by protocol and the number that tells connections."""
+        out = {}
+        for line in self.router.run("cat", "/proc/net/nf_conntrack").splitlines():
+            row = kernels_row(line)
+            out[(row.protocol, row.orig.what[:1])] = int(LINE.match(line)["left"])
+        return out
 
     def ours(self):
         return sorted(map(our_row, self.connections()))

@@ -161,12 +161,14 @@ class Icmp(Rest):
         for v6 in (False, True):
             quoted = frames.udp(*NOBODY[v6], 1, 2)
             error = struct.pack(">BBHI", *((1, 4) if v6 else (3, 3)), 0, 0) + quoted
-            pseudo = b"" if not v6 else b"".join(
-                socket.inet_pton(socket.AF_INET6, ip) for ip in reversed(NOBODY[v6])) + struct.pack(
-                    ">II", len(error), 58)
+            pseudo = b""
+            if v6:
+                pseudo = (frames.ipv6(*reversed(NOBODY[v6]), 58, b"")[8:]
+                          + struct.pack(">II", len(error), 58))
             self.by_hand(B, v6, 58 if v6 else 1,
                          error[:2] + struct.pack(">H", checksum(pseudo + error)) + error[4:])
-        wait_until("errors", lambda: self.daemon.ask("-a")["ledger"]["untracked"]["icmp_error"] == 2)
+        wait_until("errors", lambda: self.daemon.ask("-a")["ledger"]["untracked"][
+            "icmp_error"] == 2)
         self.same()
 
 
@@ -270,6 +272,36 @@ class TheEnd(Rest):
             self.client.run("ping", "-c", 1, "-W", 5, SERVER[v6])
             self.by_hand(A, v6, 50, b"x" * 40)
         self.assert_same_ends(2 * (len(steps) + 4))
+
+    def test_timeouts_that_only_the_kernel_has(self):
+        """Were they ours, they would differ from these 900 s here, too."""
+        self.listen()
+        self.router.sysctl("net.netfilter.nf_conntrack_tcp_timeout_unacknowledged", 300)
+        steps = (((A, "S"),), ((A, "S"), (B, "S")),
+                 ((A, "S"), (B, "SA"), (A, "A"), (A, "PA", 100)), ((A, "S"), (B, "SA"), (A, "A")))
+        tcps = []
+        for n, segments in enumerate(steps, 4001):
+            tcps.append(Tcp(self, False, n))
+            for segment in segments:
+                tcps[-1].send(*segment)
+        self.by_hand(A, False, 47, struct.pack(">HH", 0, 0x0800) + frames.udp(*NOBODY[0]))
+        self.uncounted("again", "reply", of=4002)
+        self.same("syn_sent", "syn_sent2", "established", "established", "unanswered")
+        before = self.left()[("tcp", (4001,))]
+        wait_until("seconds", lambda: self.left()[("tcp", (4001,))] <= before - 2)
+        tcps[0].again(A)
+        tcps[1].again(B)
+        tcps[3].again(A)
+        self.uncounted("again", "orig", of=4001)
+        self.same("syn_sent", "syn_sent2", "established", "established", "unanswered")
+        left = self.left()
+        for name, key, low, high in (
+                ("again", ("tcp", (4001,)), before - 20, before - 2),
+                ("syn_sent2", ("tcp", (4002,)), 100, 120),
+                ("unacknowledged", ("tcp", (4003,)), 280, 300), ("gre", ("gre", ()), 10, 30)):
+            self.assertIn(name, DIFFERENCES)
+            self.assertTrue(low <= left[key] <= high, (name, left[key]))
+        self.assertGreater(left[("tcp", (4004,))], 898)  # as everything else, it was renewed
 
     def test_default_timeouts_are_the_kernels(self):
         fresh = self.namespace("fresh")
