@@ -103,6 +103,16 @@ static inline void bucket_tag_set(struct bucket *b, unsigned e, uint16_t tag)
 		b->tags_last ^= (uint32_t)change << 16 * (e - 8);
 }
 
+/* Whether there are more entries in one mask than in another. */
+static inline bool bucket_has_more(uint32_t a, uint32_t b)
+{
+	while (a && b) {
+		a &= a - 1;
+		b &= b - 1;
+	}
+	return a != 0;
+}
+
 static inline void bucket_set(struct bucket *b, unsigned e, uint16_t tag, uint32_t slot)
 {
 	bucket_tag_set(b, e, tag);

@@ -48,10 +48,11 @@
 #include "base/units.h"
 #include "flow/bucket.h"
 
-#define BUCKET_FLOWS  8	 /* on average, in a full table */
-#define BUCKET_ROOM   2	 /* not more free entries than this: look at the other one */
-#define ASK_SEC	      30 /* well below what flow_cold's born_ms can tell apart */
-#define PREFETCH_ROOM 64 /* flows */
+#define BUCKET_FLOWS  8	   /* on average, in a full table */
+#define BUCKET_NEARLY 0x3u /* not more free entries than in this mask: look at the other one */
+#define ASK_SEC	      30   /* well below what flow_cold's born_ms can tell apart */
+#define PREFETCH_ROOM 64   /* flows */
+#define WALK_ENDS     16   /* flows that are ended side by side */
 
 /* What other threads read of the cold part: all but the timer. */
 #define COLD_READ_WORDS ((sizeof(struct flow_cold) - offsetof(struct flow_cold, sum)) / 8)
@@ -147,11 +148,11 @@ static bool index_put(struct flow_table *t, uint64_t hash, uint32_t slot)
 	struct bucket *b = &t->buckets[first_bucket(t, hash)];
 	const uint32_t free = bucket_free(b);
 
-	if (__builtin_popcount(free) <= BUCKET_ROOM) {
+	if (!bucket_has_more(free, BUCKET_NEARLY)) {
 		struct bucket *other = &t->buckets[second_bucket(t, hash)];
 		const uint32_t other_free = bucket_free(other);
 
-		if (__builtin_popcount(other_free) > __builtin_popcount(free)) {
+		if (bucket_has_more(other_free, free)) {
 			bucket_set(other, (unsigned)__builtin_ctz(other_free), tag_of(hash), slot);
 			b->spilled++;
 			return true;
@@ -283,12 +284,12 @@ static void tell_expired(struct flow_table *t, const struct flow *f, uint64_t en
 
 /* Takes slot i, whose end has been told, out of everything but the wheel, which
  * has let it go. */
-static void free_slot(struct flow_table *t, uint32_t i)
+static void free_slot(struct flow_table *t, uint32_t i, uint64_t hash)
 {
 	struct flow *f = &t->hot[i];
 	struct flow_cold *c = &t->cold[i];
 
-	index_take(t, hash_flow(t, f), i);
+	index_take(t, hash, i);
 	seq_write_begin(&c->seq);
 	seq_set(&f->flags, 0);
 	seq_set(&f->family, 0); /* a stale index entry must not find it */
@@ -299,14 +300,14 @@ static void free_slot(struct flow_table *t, uint32_t i)
 }
 
 /* Its time is over. */
-static void expire(struct flow_table *t, uint32_t i)
+static void expire(struct flow_table *t, uint32_t i, uint64_t hash)
 {
 	struct flow *f = &t->hot[i];
 
 	settle_udp(f, &t->cold[i]);
 	wheel_remove(&t->wheel, i);
 	tell_expired(t, f, deadline_ns(t, f));
-	free_slot(t, i);
+	free_slot(t, i, hash);
 }
 
 static void set_tcp_state(struct flow_table *t, struct flow *f, enum flow_state next)
@@ -393,14 +394,14 @@ struct flow *flow_table_touch(struct flow_table *t, const struct pkt *p)
 		return NULL;
 	f = &t->hot[i];
 	if (is_over(t, f, p->ts_ns)) {
-		expire(t, i);
+		expire(t, i, p->hash);
 		return NULL;
 	}
 	if (wants_new(f, p)) {
 		wheel_remove(&t->wheel, i);
 		counter_add(&t->stats.replaced, 1);
 		t->ended(t->arg, f, p->ts_ns);
-		free_slot(t, i);
+		free_slot(t, i, p->hash);
 		return NULL;
 	}
 	count(t, f, p);
@@ -625,9 +626,30 @@ static void set_emergency(struct flow_table *t, uint64_t begin_ns)
 	set_soonest(t);
 }
 
+struct over {
+	uint32_t slot;
+	uint64_t hash;
+};
+
+/* Ends flows side by side, as far as memory goes: bucket, timer, and the timers
+ * before and after it. */
+static void expire_all(struct flow_table *t, const struct over *over, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		__builtin_prefetch(&t->buckets[first_bucket(t, over[i].hash)], 1);
+		__builtin_prefetch(&t->cold[over[i].slot], 1);
+	}
+	for (unsigned i = 0; i < n; i++)
+		wheel_prefetch(&t->wheel, over[i].slot);
+	for (unsigned i = 0; i < n; i++)
+		expire(t, over[i].slot, over[i].hash);
+}
+
 /* Looks at every slot once a second, at most at `budget` now. */
 static uint32_t walk(struct flow_table *t, uint32_t budget)
 {
+	struct over over[WALK_ENDS];
+	unsigned over_n = 0;
 	uint32_t n = 0;
 
 	if (t->walk_tick != t->now_tick && (!t->walk_tick || t->walked == t->end)) {
@@ -637,9 +659,15 @@ static uint32_t walk(struct flow_table *t, uint32_t budget)
 	for (; n < budget && t->walked < t->end; n++) {
 		const uint32_t i = t->walked++;
 
-		if (t->hot[i].flags & FLOW_LIVE && is_over(t, &t->hot[i], 0))
-			expire(t, i);
+		if (!(t->hot[i].flags & FLOW_LIVE) || !is_over(t, &t->hot[i], 0))
+			continue;
+		over[over_n++] = (struct over){i, hash_flow(t, &t->hot[i])};
+		if (over_n == WALK_ENDS) {
+			expire_all(t, over, over_n);
+			over_n = 0;
+		}
 	}
+	expire_all(t, over, over_n);
 	return n;
 }
 
@@ -776,7 +804,7 @@ static uint64_t timer_due(void *arg, uint32_t i, uint64_t now)
 	if (tick_of(at) > now)
 		return ask_tick(t, f, now);
 	tell_expired(t, f, at);
-	free_slot(t, i);
+	free_slot(t, i, hash_flow(t, f));
 	return 0;
 }
 

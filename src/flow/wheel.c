@@ -59,6 +59,16 @@ void wheel_remove(struct wheel *w, uint32_t i)
 		link_of(w, l->next)->prev = l->prev;
 }
 
+void wheel_prefetch(const struct wheel *w, uint32_t i)
+{
+	const struct wheel_link *l = link_of(w, i);
+
+	if (!(l->prev & ON_SLOT))
+		__builtin_prefetch(link_of(w, l->prev), 1);
+	if (l->next != WHEEL_NONE)
+		__builtin_prefetch(link_of(w, l->next), 1);
+}
+
 uint32_t wheel_sweep(struct wheel *w, uint64_t now, uint32_t budget, wheel_due_fn fn, void *arg)
 {
 	uint32_t asked = 0;

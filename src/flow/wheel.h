@@ -44,6 +44,10 @@ void wheel_start(struct wheel *w, uint64_t tick);
 void wheel_add(struct wheel *w, uint32_t i, uint64_t tick);
 void wheel_remove(struct wheel *w, uint32_t i);
 
+/* Asks for the memory that wheel_remove() needs; the thing's own link should be
+ * there. */
+void wheel_prefetch(const struct wheel *w, uint32_t i);
+
 /* Moves up to now, asking about at most `budget` things. Returns how many it
  * asked about; less than budget means that it has caught up. */
 uint32_t wheel_sweep(struct wheel *w, uint64_t now, uint32_t budget, wheel_due_fn fn, void *arg);
