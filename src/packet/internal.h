@@ -96,6 +96,10 @@ static inline const uint8_t *walk_take(struct walk *w, size_t n)
 	return at;
 }
 
+/* pkt.c: the walk alone, from the link header on, whatever the frame is.
+ * Without a decoder as pkt_decode(), with one as pkt_decode_with(). */
+enum pkt_verdict frame_walk(struct pkt_decoder *d, const struct frame *f, struct pkt *p);
+
 /* link.c */
 enum walk_next link_walk(struct walk *w, struct pkt *p, uint16_t link);
 enum walk_next ethernet_walk(struct walk *w);

@@ -46,8 +46,9 @@ static enum walk_next walk_step(struct walk *w, struct pkt *p, enum walk_next ne
 	}
 }
 
-static __attribute__((noinline)) enum pkt_verdict walk_frame(struct pkt_decoder *d,
-							     const struct frame *f, struct pkt *p)
+/* Out of line, so that nothing of it is paid for by frames that need none. */
+__attribute__((noinline)) enum pkt_verdict frame_walk(struct pkt_decoder *d, const struct frame *f,
+						      struct pkt *p)
 {
 	struct walk w = {.b = bytes_of(f->data, f->caplen), .wire = f->wirelen, .decoder = d};
 	struct pkt outer;
@@ -76,7 +77,7 @@ enum pkt_verdict pkt_decode(const struct frame *f, struct pkt *p)
 
 	if (__builtin_expect(fast_decode(f, p, &ports), 1))
 		return PKT_OK;
-	return walk_frame(NULL, f, p);
+	return frame_walk(NULL, f, p);
 }
 
 /* Counts the layers of a frame that fast_decode() took; true if it is a tunnel
@@ -109,7 +110,7 @@ enum pkt_verdict pkt_decode_with(struct pkt_decoder *d, const struct frame *f, s
 		if (__builtin_expect((hit | f->vlan_tpid) == 0, 1) || !note_fast(d, f, p))
 			return PKT_OK;
 	}
-	return walk_frame(d, f, p);
+	return frame_walk(d, f, p);
 }
 
 const char *pkt_verdict_name(enum pkt_verdict v)
