@@ -34,6 +34,38 @@
 #define TW FLOW_TCP_TIME_WAIT
 #define CL FLOW_TCP_CLOSE
 
+/* By FIN 0x01, SYN 0x02, RST 0x04 and ACK 0x10: RST goes before SYN, SYN before
+ * FIN, and FIN before ACK. */
+const uint8_t flow_tcp_events[PKT_TCP_ACK + 8] = {
+	/* none of them, FIN, SYN, SYN+FIN, then the same with RST */
+	FLOW_TCP_EV_NONE,
+	FLOW_TCP_EV_FIN,
+	FLOW_TCP_EV_SYN,
+	FLOW_TCP_EV_SYN,
+	FLOW_TCP_EV_RST,
+	FLOW_TCP_EV_RST,
+	FLOW_TCP_EV_RST,
+	FLOW_TCP_EV_RST,
+	/* 0x08 is not looked at */
+	FLOW_TCP_EV_NONE,
+	FLOW_TCP_EV_FIN,
+	FLOW_TCP_EV_SYN,
+	FLOW_TCP_EV_SYN,
+	FLOW_TCP_EV_RST,
+	FLOW_TCP_EV_RST,
+	FLOW_TCP_EV_RST,
+	FLOW_TCP_EV_RST,
+	/* as the first, with ACK */
+	FLOW_TCP_EV_ACK,
+	FLOW_TCP_EV_FIN,
+	FLOW_TCP_EV_SYNACK,
+	FLOW_TCP_EV_SYNACK,
+	FLOW_TCP_EV_RST,
+	FLOW_TCP_EV_RST,
+	FLOW_TCP_EV_RST,
+	FLOW_TCP_EV_RST,
+};
+
 /* [direction][event][state]. A SYN on TIME_WAIT or CLOSE never gets here: it
  * starts a new connection. */
 const uint8_t flow_tcp_next_state[2][FLOW_TCP_EVENTS][FLOW_TCP_STATES] = {

@@ -49,18 +49,15 @@ enum flow_tcp_event {
 	FLOW_TCP_EVENTS
 };
 
+extern const uint8_t flow_tcp_events[PKT_TCP_ACK + 8];
 extern const uint8_t flow_tcp_next_state[2][FLOW_TCP_EVENTS][FLOW_TCP_STATES];
 
-/* What the flags of a packet (PKT_TCP_*) mean. */
+/* What the flags of a packet (PKT_TCP_*) mean: a table of all that FIN, SYN, RST
+ * and ACK can say together. */
 static inline enum flow_tcp_event flow_tcp_event(uint8_t tcp_flags)
 {
-	if (tcp_flags & PKT_TCP_RST)
-		return FLOW_TCP_EV_RST;
-	if (tcp_flags & PKT_TCP_SYN)
-		return tcp_flags & PKT_TCP_ACK ? FLOW_TCP_EV_SYNACK : FLOW_TCP_EV_SYN;
-	if (tcp_flags & PKT_TCP_FIN)
-		return FLOW_TCP_EV_FIN;
-	return tcp_flags & PKT_TCP_ACK ? FLOW_TCP_EV_ACK : FLOW_TCP_EV_NONE;
+	return (enum flow_tcp_event)flow_tcp_events[tcp_flags & (PKT_TCP_FIN | PKT_TCP_SYN |
+								 PKT_TCP_RST | PKT_TCP_ACK)];
 }
 
 /* The next state of a TCP flow; direction 0 is the originator's. */

@@ -112,12 +112,17 @@ static inline uint32_t second_bucket(const struct flow_table *t, uint64_t hash)
 static inline bool key_matches(const struct flow *f, const struct pkt_key *k)
 {
 	/* Without branches: a key nearly always matches, or differs anywhere. */
-	uint64_t diff = (f->addr[0].w[0] ^ k->addr[0].w[0]) | (f->addr[0].w[1] ^ k->addr[0].w[1]) |
-			(f->addr[1].w[0] ^ k->addr[1].w[0]) | (f->addr[1].w[1] ^ k->addr[1].w[1]);
+	const uint64_t diff =
+		(f->addr[0].w[0] ^ k->addr[0].w[0]) | (f->addr[0].w[1] ^ k->addr[0].w[1]) |
+		(f->addr[1].w[0] ^ k->addr[1].w[0]) | (f->addr[1].w[1] ^ k->addr[1].w[1]);
+	uint32_t ports[2];
+	uint16_t proto[2];
 
-	diff |= (uint64_t)(f->port[0] ^ k->port[0]) | (uint64_t)(f->port[1] ^ k->port[1]);
-	diff |= (uint64_t)(f->proto ^ k->proto) | (uint64_t)(f->family ^ k->family);
-	return diff == 0;
+	memcpy(&ports[0], f->port, 4);
+	memcpy(&ports[1], k->port, 4);
+	memcpy(&proto[0], &f->proto, 2); /* and family */
+	memcpy(&proto[1], &k->proto, 2);
+	return (diff | (ports[0] ^ ports[1]) | (uint64_t)(proto[0] ^ proto[1])) == 0;
 }
 
 static inline uint32_t find_in(const struct flow_table *t, const struct bucket *b, uint64_t hash,
@@ -349,63 +354,81 @@ static inline void count(struct flow_table *t, struct flow *f, const struct pkt 
 		store_relaxed(&f->delta[p->side], d + p->packets * FLOW_DELTA_PACKET + p->ip_bytes);
 }
 
+/* What a packet does to the flags and the state of a flow that is not of TCP. */
+static inline uint8_t advance_simple(struct flow *f, const struct pkt *p, unsigned direction)
+{
+	uint8_t flags = f->flags;
+
+	if (f->state == FLOW_UDP_STREAM)
+		return flags;
+	if (flags & FLOW_ANSWERED)
+		flags |= FLOW_CONFIRMED;
+	if (p->ts_ns >= f->last_ns + FLOW_STREAM_MS * NS_PER_MSEC)
+		flags |= FLOW_AGED;
+	if (direction && !(flags & FLOW_ANSWERED)) /* the timeouts are the same */
+		store_relaxed(&f->state, (uint8_t)(f->state + 1));
+	return flags;
+}
+
 /* What this packet does to the flags and the state of its flow. */
-static inline void advance(struct flow_table *t, struct flow *f, const struct pkt *p)
+static inline void advance(struct flow_table *t, struct flow *f, const struct pkt *p,
+			   enum flow_tcp_event event)
 {
 	const unsigned direction = p->side ^ flow_orig_side(f);
-	uint8_t flags = f->flags | FLOW_HEARD;
+	uint8_t flags = f->flags;
 
 	if (f->state < FLOW_TCP_STATES) {
-		const enum flow_state next =
-			flow_tcp_next(f->state, direction, flow_tcp_event(p->tcp_flags));
+		const enum flow_state next = flow_tcp_next(f->state, direction, event);
 
-		if (next != f->state)
+		if (__builtin_expect(next != f->state, 0))
 			set_tcp_state(t, f, next);
-	} else if (f->state != FLOW_UDP_STREAM) {
-		if (flags & FLOW_ANSWERED)
-			flags |= FLOW_CONFIRMED;
-		if (p->ts_ns >= f->last_ns + FLOW_STREAM_MS * NS_PER_MSEC)
-			flags |= FLOW_AGED;
-		if (direction && !(flags & FLOW_ANSWERED)) /* the timeouts are the same */
-			store_relaxed(&f->state, (uint8_t)(f->state + 1));
+	} else {
+		flags = advance_simple(f, p, direction);
 	}
-	if (direction)
-		flags |= FLOW_ANSWERED;
+	flags |= (uint8_t)(FLOW_HEARD | direction * FLOW_ANSWERED);
 	if (flags != f->flags)
 		store_relaxed(&f->flags, flags);
 }
 
-static bool wants_new(const struct flow *f, const struct pkt *p)
+static bool is_closing(const struct flow *f)
 {
-	return (f->state == FLOW_TCP_TIME_WAIT || f->state == FLOW_TCP_CLOSE) &&
-	       flow_tcp_event(p->tcp_flags) == FLOW_TCP_EV_SYN;
+	return f->state == FLOW_TCP_TIME_WAIT || f->state == FLOW_TCP_CLOSE;
+}
+
+/* By a new one: p is its SYN. */
+static void end_replaced(struct flow_table *t, struct flow *f, const struct pkt *p)
+{
+	const uint32_t i = (uint32_t)(f - t->hot);
+
+	wheel_remove(&t->wheel, i);
+	counter_add(&t->stats.replaced, 1);
+	t->ended(t->arg, f, p->ts_ns);
+	free_slot(t, i, p->hash);
 }
 
 struct flow *flow_table_touch(struct flow_table *t, const struct pkt *p)
 {
-	uint32_t i = p->guess;
-	struct flow *f;
+	const enum flow_tcp_event event = flow_tcp_event(p->tcp_flags);
+	struct flow *f = &t->hot[p->guess];
 
 	/* A live flow with this key is the one, wherever the index has it. */
-	if (!key_matches(&t->hot[i], &p->key))
-		i = find(t, p->hash, &p->key);
+	if (__builtin_expect(!key_matches(f, &p->key), 0)) {
+		const uint32_t i = find(t, p->hash, &p->key);
 
-	if (i == FLOW_NO_PLACE)
-		return NULL;
-	f = &t->hot[i];
-	if (is_over(t, f, p->ts_ns)) {
-		expire(t, i, p->hash);
+		if (i == FLOW_NO_PLACE)
+			return NULL;
+		f = &t->hot[i];
+	}
+	if (__builtin_expect(is_over(t, f, p->ts_ns), 0)) {
+		expire(t, (uint32_t)(f - t->hot), p->hash);
 		return NULL;
 	}
-	if (wants_new(f, p)) {
-		wheel_remove(&t->wheel, i);
-		counter_add(&t->stats.replaced, 1);
-		t->ended(t->arg, f, p->ts_ns);
-		free_slot(t, i, p->hash);
+	if (__builtin_expect(event == FLOW_TCP_EV_SYN, 0) && is_closing(f)) {
+		end_replaced(t, f, p);
 		return NULL;
 	}
 	count(t, f, p);
-	advance(t, f, p);
+	advance(t, f, p, event);
 	if (p->ts_ns > f->last_ns)
 		store_relaxed(&f->last_ns, p->ts_ns);
 	return f;

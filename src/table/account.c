@@ -141,7 +141,6 @@ static void note_first(struct account *a, const struct pkt *p, struct flow *f, s
 		return;
 	flow_table_credit(a->flows, f, p->side, early.packets, early.bytes);
 	l->untracked[LEDGER_FRAGMENT] -= early.packets; /* of this batch, or before it */
-	l->tracked += early.packets;
 }
 
 /* Counts a later fragment on the flow of its first one. False: it has none. */
@@ -241,15 +240,14 @@ static void count_unknown(struct account *a, const struct pkt *p, bool is_known,
 		hosts_of(a, p, host);
 	if (host[0] == HOST_NONE && host[1] == HOST_NONE) {
 		l->transit += p->packets;
+		l->counted_bytes -= p->ip_bytes; /* which are added for every packet */
 		return;
 	}
 	if (p->kind == PKT_KIND_FLOW)
 		f = start_flow(a, p, host, &reason);
 	else if (p->kind == PKT_KIND_ICMP_ERROR && p->quoted == PKT_QUOTE_WHOLE)
 		f = flow_table_count_error(a->flows, p);
-	if (f || (p->kind == PKT_KIND_FRAGMENT && count_later(a, p)))
-		l->tracked += p->packets;
-	else
+	if (!f && !(p->kind == PKT_KIND_FRAGMENT && count_later(a, p)))
 		l->untracked[reason] += p->packets;
 	if (f && p->kind == PKT_KIND_FLOW && p->fragment)
 		note_first(a, p, f, l);
@@ -288,7 +286,6 @@ static void find_ends_by_way(struct account *a, const struct pkt *p, struct acco
 		count_unknown(a, p, false, unknown, l);
 		host = unknown[side];
 	} else {
-		l->tracked += p->packets;
 		if (p->fragment)
 			note_first(a, p, f, l);
 		host = f->host[side] != HOST_NONE ? f->host[side] : attach_host(a, f, p, side);
@@ -307,7 +304,6 @@ static inline void find_ends(struct account *a, const struct pkt *p, uint32_t *f
 	uint32_t *host = f ? f->host : fresh ? fresh : unknown;
 
 	if (f) {
-		l->tracked += p->packets;
 		if (__builtin_expect(p->fragment, 0))
 			note_first(a, p, f, l);
 	} else {
@@ -335,33 +331,51 @@ static inline void find_all_ends(struct account *a, unsigned n, struct ledger *l
 	}
 }
 
-static inline void count_hosts(const struct account *a, const struct pkt *p,
-			       const struct account_ends *e, struct ledger *l)
+/* Counts the packets of the batch on their hosts, and adds them up. */
+static void count_hosts(const struct account *a, unsigned n, struct ledger *l)
 {
 	const struct shard_row *none = row_of(a, HOST_NONE);
-	const uint64_t counted = e->src != none || e->dst != none;
-	const uint64_t internal = e->src != none && e->dst != none;
+	uint64_t packets = 0, bytes = 0, internal = 0, internal_bytes = 0;
 
-	shard_row_tx(e->src, p);
-	shard_row_rx(e->dst, p);
-	l->counted += counted * p->packets;
-	l->counted_bytes += counted * p->ip_bytes;
-	l->internal += internal * p->packets;
-	l->internal_bytes += internal * p->ip_bytes;
+	for (unsigned i = 0; i < n; i++) {
+		const struct account_ends *e = &a->ends[i];
+		const struct pkt *p = &a->pkts[i];
+		const uint64_t both = (uint64_t) - (int64_t)((e->src != none) & (e->dst != none));
+
+		shard_row_tx(e->src, p);
+		shard_row_rx(e->dst, p);
+		packets += p->packets;
+		bytes += p->ip_bytes;
+		internal += both & p->packets;
+		internal_bytes += both & p->ip_bytes;
+	}
+	l->verdict[PKT_OK] = packets;
+	l->counted_bytes += bytes;
+	l->internal = internal;
+	l->internal_bytes = internal_bytes;
+}
+
+/* What follows from the rest: each packet is in one class. */
+static void complete(struct ledger *l, unsigned bad)
+{
+	l->received = l->verdict[PKT_OK] + bad;
+	l->counted = l->verdict[PKT_OK] - l->transit;
+	l->tracked = l->counted;
+	for (unsigned i = 0; i < LEDGER_UNTRACKED; i++)
+		l->tracked -= l->untracked[i];
 }
 
 void account_batch(struct account *a, const struct frame *frames, unsigned n)
 {
-	struct ledger l = {.received = n};
+	struct ledger l = {0};
 	uint8_t fresh[ACCOUNT_BATCH];
 	unsigned good = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		const enum pkt_verdict v = pkt_decode_with(&a->decoder, &frames[i], &a->pkts[good]);
 
-		if (v == PKT_OK) {
-			l.received += a->pkts[good].packets - 1;
-			l.verdict[PKT_OK] += a->pkts[good++].packets;
+		if (__builtin_expect(v == PKT_OK, 1)) {
+			good++;
 			continue;
 		}
 		l.verdict[v]++;
@@ -373,8 +387,8 @@ void account_batch(struct account *a, const struct frame *frames, unsigned n)
 	flow_table_hash(a->flows, a->pkts, good);
 	find_fresh_hosts(a, fresh, flow_table_prefetch(a->flows, a->pkts, good, fresh));
 	find_all_ends(a, good, &l);
-	for (unsigned i = 0; i < good; i++)
-		count_hosts(a, &a->pkts[i], &a->ends[i], &l);
+	count_hosts(a, good, &l);
+	complete(&l, n - good);
 	ledger_add(&a->ledger, &l);
 }
 
