@@ -30,7 +30,7 @@
  * those that were heard again since they began or were last spared. It is known
  * when the batch is prefetched. The new flow takes over slot, entry and, if it
  * will do, the timer. (1M SYNs on 95,000 slots, looking for the oldest in both
- * buckets: 0.62 s; this way 0.31 s.)
+ * buckets: 0.62 s of CPU; this way 0.23 s; usual traffic 0.10 s.)
  *
  * Above FLOW_EMERGENCY_ABOVE percent the emergency timeouts hold as well. Timers
  * know nothing of them: the sweep walks over the slots, once a second at most.
