@@ -52,6 +52,7 @@ struct run {
 	struct report_progress progress;
 	struct report_links links;
 	struct report_jumps jumps;
+	struct report_emergency emergency;
 };
 
 /* --- up --------------------------------------------------------------------- */
@@ -215,6 +216,7 @@ static void look_for_faults(struct run *r)
 	}
 	report_unknown_links(&r->links, r->table);
 	report_jumps(&r->jumps, r->table);
+	report_emergency(&r->emergency, r->table);
 }
 
 static void look(struct run *r, bool terminal)

@@ -106,6 +106,34 @@ void report_jumps(struct report_jumps *r, const struct table *t)
 	report_say(sentence);
 }
 
+void report_emergency(struct report_emergency *r, const struct table *t)
+{
+	struct view_totals v;
+	char sentence[320];
+
+	table_totals_view(t, &v);
+	if (v.flows.emergencies > r->said) {
+		snprintf(sentence, sizeof(sentence),
+			 "the flow table was more than 90 %% full (%" PRIu64 " of %" PRIu64
+			 " connections now): half-open and unanswered ones end sooner until it is "
+			 "below 80 %%; if this is no flood, raise --max-flows",
+			 v.flows.live, v.flows.capacity);
+		report_say(sentence);
+		r->said = v.flows.emergencies;
+		r->is_on = true;
+	}
+	if (r->is_on && !v.flows.in_emergency) {
+		snprintf(sentence, sizeof(sentence),
+			 "the flow table is below 80 %% again: %" PRIu64
+			 " connections were ended early, %" PRIu64 " to make room, and %" PRIu64
+			 " packets found none",
+			 v.flows.emergency_expired, v.flows.early_drops,
+			 v.ledger.untracked_table_full);
+		report_say(sentence);
+		r->is_on = false;
+	}
+}
+
 /* --- books ------------------------------------------------------------------ */
 
 /* All hosts, sorted. NULL: no memory. */

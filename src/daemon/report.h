@@ -39,6 +39,14 @@ struct report_links {
 	unsigned n;
 };
 
+/* Says once that a flow table is nearly full, and once that it no longer is. */
+struct report_emergency {
+	uint64_t said; /* emergencies */
+	bool is_on;
+};
+
+void report_emergency(struct report_emergency *r, const struct table *t);
+
 /* Says that stamps have jumped, if they have since the last time. */
 struct report_jumps {
 	uint64_t back, forward;

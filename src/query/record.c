@@ -140,6 +140,13 @@ static void fill_jumps(struct tctable_stats *out, const struct view_jumps *v)
 	add(out, "clock_jumps_forward", v->forward);
 }
 
+static void fill_emergency(struct tctable_stats *out, const struct view_flows *v)
+{
+	add(out, "emergencies", v->emergencies);
+	add(out, "emergency_expired", v->emergency_expired);
+	add(out, "in_emergency", v->in_emergency);
+}
+
 static void fill_fragments(struct tctable_stats *out, const struct view_fragments *v)
 {
 	add(out, "fragments_max", v->capacity);
@@ -167,6 +174,7 @@ void record_stats(struct tctable_stats *out, const struct view_worker *v, unsign
 	fill_jumps(out, &v->jumps);
 	fill_layers(out, &v->layers);
 	fill_fragments(out, &v->fragments);
+	fill_emergency(out, &v->flows);
 }
 
 void record_totals(struct tctable_stats *out, const struct view_totals *v)
@@ -180,6 +188,7 @@ void record_totals(struct tctable_stats *out, const struct view_totals *v)
 	fill_jumps(out, &v->jumps);
 	fill_layers(out, &v->layers);
 	fill_fragments(out, &v->fragments);
+	fill_emergency(out, &v->flows);
 	add(out, "nic_drops", v->nic_drops);
 	out->hosts = v->hosts;
 	out->hosts_max = v->hosts_max;
