@@ -4,12 +4,17 @@
  *
  * The program walks what pkt_decode() walks as far as addresses need: tags,
  * labels, PPPoE, IP, the header that an ICMP error quotes. Classic BPF has no
- * loops, so each level is written out. Offsets count from the network header
- * (SKF_NET_OFF), where frames that arrive and frames that leave agree. A load
- * beyond the frame ends the program with 0.
+ * loops, so each level is written out, and no way back, so they stand in the
+ * order in which headers follow each other. Offsets count from the network
+ * header (SKF_NET_OFF), where frames that arrive and frames that leave agree. A
+ * load beyond the frame ends the program with 0.
+ *
+ * How long the frame is cannot be known (BPF_LEN counts the link header of those
+ * that leave alone), but where the IP packet ends can: M_END. What is behind is
+ * padding, and says nothing.
  *
  * X is the offset of the header at hand, and M_AT keeps it while X is needed
- * for a sum.
+ * for something else.
  */
 #include "packet/fanout_bpf.h"
 
@@ -19,15 +24,18 @@
 
 #define GOLDEN 0x9e3779b1 /* as in fanout.c */
 
-enum memory { M_AT, M_SUM, M_OWN, M_TYPE };
+enum memory { M_AT, M_SUM, M_OWN, M_TYPE, M_END };
 
 enum label {
 	TAGS_DONE,
+	PPPOE,
+	PPP_SHORT,
+	PPP,
 	MPLS,
 	LABELS_DONE,
-	PPPOE,
 	IPV4,
 	IPV4_ERROR,
+	IPV4_OWN,
 	IPV4_SUM,
 	IPV6,
 	EXTENSIONS_DONE,
@@ -85,6 +93,16 @@ static void jump_set(struct program *p, uint32_t bits, unsigned label)
 	jump(p, label);
 }
 
+/* Goes to label if A is from first to last. */
+static void jump_within(struct program *p, uint32_t first, uint32_t last, unsigned label)
+{
+	emit(p, BPF_JMP | BPF_JGE | BPF_K, first);
+	p->out[p->n - 1].jf = 2;
+	emit(p, BPF_JMP | BPF_JGT | BPF_K, last);
+	p->out[p->n - 1].jt = 1;
+	jump(p, label);
+}
+
 /* A = what stands k bytes behind X. */
 static void load(struct program *p, unsigned size, uint32_t k)
 {
@@ -111,6 +129,33 @@ static void step(struct program *p, uint32_t n)
 	emit(p, BPF_ALU | BPF_ADD | BPF_K, n);
 	emit(p, BPF_MISC | BPF_TAX, 0);
 	emit(p, BPF_LD | BPF_MEM, M_TYPE);
+}
+
+/* M_END = X + k + the length that stands `at` bytes behind X; without end if
+ * that is 0: as far as the frame goes. */
+static void keep_end(struct program *p, uint32_t at, uint32_t k)
+{
+	load(p, BPF_H, at);
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, 0);
+	p->out[p->n - 1].jt = 3;
+	emit(p, BPF_ALU | BPF_ADD | BPF_K, k);
+	emit(p, BPF_ALU | BPF_ADD | BPF_X, 0);
+	emit(p, BPF_JMP | BPF_JA, 1);
+	emit(p, BPF_LD | BPF_IMM, UINT32_MAX);
+	keep(p, M_END);
+}
+
+/* Goes to label, X and A lost, unless n bytes from X on belong to the packet. */
+static void need(struct program *p, uint32_t n, unsigned label)
+{
+	emit(p, BPF_STX, M_AT);
+	emit(p, BPF_MISC | BPF_TXA, 0);
+	emit(p, BPF_ALU | BPF_ADD | BPF_K, n);
+	emit(p, BPF_LDX | BPF_MEM, M_END);
+	emit(p, BPF_JMP | BPF_JGT | BPF_X, 0);
+	p->out[p->n - 1].jf = 1;
+	jump(p, label);
+	emit(p, BPF_LDX | BPF_MEM, M_AT);
 }
 
 /* Ends with the hash of `words` words that stand k bytes behind X. */
@@ -155,6 +200,30 @@ static void tags(struct program *p)
 	jump(p, NOTHING);
 }
 
+/* PPP's protocol number is one byte if that is odd (RFC 1661 section 6.5): each
+ * end may have agreed to it for its own direction. */
+static void pppoe(struct program *p)
+{
+	place(p, PPPOE);
+	load(p, BPF_B, 1);
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, 0); /* data in a session */
+	p->out[p->n - 1].jt = 1;
+	jump(p, NOTHING);
+	load(p, BPF_B, 6);
+	jump_set(p, 1, PPP_SHORT);
+	load(p, BPF_H, 6);
+	step(p, 8);
+	jump(p, PPP);
+	place(p, PPP_SHORT);
+	step(p, 7);
+	place(p, PPP);
+	jump_equal(p, 0x0021, IPV4);
+	jump_equal(p, 0x0057, IPV6);
+	jump_equal(p, 0x0281, MPLS);
+	jump_equal(p, 0x0283, MPLS);
+	jump(p, NOTHING);
+}
+
 static void labels(struct program *p)
 {
 	place(p, MPLS);
@@ -172,16 +241,6 @@ static void labels(struct program *p)
 	jump(p, NOTHING);
 }
 
-static void pppoe(struct program *p)
-{
-	place(p, PPPOE);
-	load(p, BPF_H, 6); /* behind the header: PPP's protocol */
-	step(p, 8);
-	jump_equal(p, 0x0021, IPV4);
-	jump_equal(p, 0x0057, IPV6);
-	jump(p, NOTHING);
-}
-
 static void ipv4(struct program *p)
 {
 	static const uint8_t errors[] = {3, 4, 5, 11, 12};
@@ -194,27 +253,28 @@ static void ipv4(struct program *p)
 	load(p, BPF_H, 6);
 	jump_set(p, 0x1fff, IPV4_SUM); /* a later fragment */
 	emit(p, BPF_STX, M_OWN);
+	keep_end(p, 2, 0);
 	load(p, BPF_B, 0);
 	emit(p, BPF_ALU | BPF_AND | BPF_K, 0x0f);
 	emit(p, BPF_ALU | BPF_LSH | BPF_K, 2);
 	step_a(p);
+	need(p, 8 + 20, IPV4_OWN);
 	load(p, BPF_B, 0);
 	for (unsigned i = 0; i < sizeof(errors); i++)
 		jump_equal(p, errors[i], IPV4_ERROR);
-	emit(p, BPF_LDX | BPF_MEM, M_OWN);
-	jump(p, IPV4_SUM);
+	jump(p, IPV4_OWN);
 	place(p, IPV4_ERROR);
 	step(p, 8);
 	load(p, BPF_B, 0);
-	emit(p, BPF_ALU | BPF_RSH | BPF_K, 4);
-	jump_equal(p, 4, IPV4_SUM); /* of the quoted header */
+	jump_within(p, 0x45, 0x4f, IPV4_SUM); /* of the quoted header, if it can be one */
+	place(p, IPV4_OWN);
 	emit(p, BPF_LDX | BPF_MEM, M_OWN);
 	place(p, IPV4_SUM);
 	sum_and_return(p, 12, 2);
 }
 
 /* A is a header's number, X where it stands: steps over it if it is one of
- * the extensions. */
+ * the extensions, the shortest of which have 8 bytes. */
 static void extensions(struct program *p)
 {
 	for (unsigned level = 0; level < FANOUT_BPF_EXTENSIONS; level++) {
@@ -229,6 +289,7 @@ static void extensions(struct program *p)
 		jump(p, EXTENSIONS_DONE);
 
 		place(p, fragment);
+		need(p, 8, IPV6_OWN);
 		load(p, BPF_H, 2);
 		jump_set(p, 0xfff8, IPV6_OWN); /* a later one */
 		load(p, BPF_B, 0);
@@ -236,6 +297,7 @@ static void extensions(struct program *p)
 		jump(p, next);
 
 		place(p, eights);
+		need(p, 8, IPV6_OWN);
 		load(p, BPF_B, 0);
 		keep(p, M_SUM);
 		load(p, BPF_B, 1);
@@ -246,6 +308,7 @@ static void extensions(struct program *p)
 		jump(p, next);
 
 		place(p, fours);
+		need(p, 8, IPV6_OWN);
 		load(p, BPF_B, 0);
 		keep(p, M_SUM);
 		load(p, BPF_B, 1);
@@ -262,15 +325,16 @@ static void ipv6(struct program *p)
 {
 	place(p, IPV6);
 	emit(p, BPF_STX, M_OWN);
+	keep_end(p, 4, 40);
 	load(p, BPF_B, 6);
 	step(p, 40);
 	extensions(p);
 	emit(p, BPF_JMP | BPF_JEQ | BPF_K, PROTO_ICMPV6);
 	p->out[p->n - 1].jt = 1;
 	jump(p, IPV6_OWN);
+	need(p, 8 + 40, IPV6_OWN);
 	load(p, BPF_B, 0);
-	for (uint32_t type = 1; type <= 4; type++)
-		jump_equal(p, type, IPV6_ERROR);
+	jump_within(p, 1, 4, IPV6_ERROR);
 	jump(p, IPV6_OWN);
 	place(p, IPV6_ERROR);
 	step(p, 8);
@@ -297,8 +361,8 @@ unsigned pkt_fanout_program(struct sock_filter out[FANOUT_BPF_MAX])
 	emit(&p, BPF_LDX | BPF_IMM, 0);
 	emit(&p, BPF_LD | BPF_H | BPF_ABS, (uint32_t)SKF_AD_OFF + SKF_AD_PROTOCOL);
 	tags(&p);
-	labels(&p);
 	pppoe(&p);
+	labels(&p);
 	ipv4(&p);
 	ipv6(&p);
 	place(&p, NOTHING);
