@@ -16,10 +16,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../flow/random.h"
 #include "bpf_vm.h"
-#include "onion.h"
 #include "packet/fanout_bpf.h"
+#include "talk.h"
 
 #define SEED	40961
 #define TALKS	4000
@@ -32,195 +31,6 @@ static const unsigned sockets[] = {1, 2, 3, 4, 8};
 
 static struct sock_filter program[FANOUT_BPF_MAX];
 static struct bpf_vm vm = {.program = program};
-
-/* --- packets ------------------------------------------------------------------ */
-
-/* Two ends, and somebody between them. */
-struct talk {
-	uint8_t family;
-	uint8_t end[2][16];
-	uint8_t router[16];
-};
-
-enum what {
-	TCP,
-	UDP,
-	ESP,
-	ECHO,
-	OTHER_ICMP,
-	FIRST_FRAGMENT,
-	LATER_FRAGMENT,
-	ERROR,		/* a header quoted, and 8 bytes */
-	ERROR_OPTIONS,	/* options or extension headers in the quote */
-	ERROR_FRAGMENT, /* about a later fragment */
-	WHATS,
-	ERROR_CUT = WHATS, /* its quote too short to tell: about nothing known */
-};
-
-static struct talk any_talk(struct random *r)
-{
-	struct talk t = {.family = random_below(r, 2) ? ADDR_V4 : ADDR_V6};
-
-	for (unsigned i = 0; i < 16; i++) {
-		t.end[0][i] = (uint8_t)random_next(r);
-		t.end[1][i] = (uint8_t)random_next(r);
-		t.router[i] = (uint8_t)random_next(r);
-	}
-	return t;
-}
-
-static void put_ip(struct onion *o, uint8_t family, const uint8_t *src, const uint8_t *dst,
-		   uint8_t proto, unsigned options)
-{
-	const size_t at = family == ADDR_V4 ? 12 : 8, n = family == ADDR_V4 ? 4 : 16;
-	struct craft c = {0};
-
-	if (family == ADDR_V4)
-		craft_ipv4(&c, 1, 2, proto, options, (unsigned)o->n);
-	else
-		craft_ipv6(&c, 1, 2, proto, (unsigned)o->n);
-	memcpy(c.b + at, src, n);
-	memcpy(c.b + at + n, dst, n);
-	onion_put(o, c.b, c.n);
-}
-
-/* A fragment header, or as one of the others with 8 to 24 bytes. Returns its
- * number. */
-static uint8_t put_extension(struct onion *o, struct random *r, uint8_t next)
-{
-	static const uint8_t kinds[] = {PROTO_HOPOPTS, PROTO_ROUTING, PROTO_DSTOPTS, PROTO_AH,
-					PROTO_FRAGMENT};
-	const uint8_t kind = kinds[random_below(r, COUNT(kinds))];
-	const unsigned eights = kind == PROTO_FRAGMENT ? 1 : 1 + random_below(r, 3);
-	uint8_t h[24] = {next};
-
-	if (kind == PROTO_AH)
-		h[1] = (uint8_t)(eights * 2 - 2);
-	else if (kind != PROTO_FRAGMENT)
-		h[1] = (uint8_t)(eights - 1);
-	onion_put(o, h, eights * 8);
-	return kind;
-}
-
-static uint8_t put_extensions(struct onion *o, struct random *r, uint8_t proto, unsigned n)
-{
-	while (n--)
-		proto = put_extension(o, r, proto);
-	return proto;
-}
-
-static void put_transport(struct onion *o, enum what what, unsigned from)
-{
-	if (what == UDP)
-		onion_udp(o, from ? 53 : 1000, from ? 1000 : 53);
-	else
-		onion_tcp(o, from ? 443 : 1000, from ? 1000 : 443, PKT_TCP_ACK);
-}
-
-static void put_echo(struct onion *o, uint8_t family, bool is_echo, unsigned from)
-{
-	static const uint8_t echo[2][2] = {{8, 0}, {128, 129}};
-	struct craft c = {0};
-
-	if (is_echo)
-		craft_icmp(&c, echo[family != ADDR_V4][from], 0, 77);
-	else
-		craft_icmp(&c, family == ADDR_V4 ? 9 : 135, 0, 0);
-	onion_put(o, c.b, c.n);
-}
-
-/* Of IPv4 in the header that was put last, of IPv6 one in front of what is
- * there. */
-static uint8_t put_fragment_header(struct onion *o, uint8_t next, bool is_first)
-{
-	const uint8_t h[8] = {next, 0, is_first ? 0 : 5, is_first ? 1 : 0xc8, 1, 2, 3, 4};
-
-	onion_put(o, h, sizeof(h));
-	return PROTO_FRAGMENT;
-}
-
-static void set_fragment(struct onion *o, bool is_first)
-{
-	onion_at(o)[6] = is_first ? 0x20 : 0x00;
-	onion_at(o)[7] = is_first ? 0x00 : 0xb9;
-}
-
-static uint8_t icmp_of(uint8_t family)
-{
-	return family == ADDR_V4 ? PROTO_ICMP : PROTO_ICMPV6;
-}
-
-/* An IP packet from an end, other than an error, with n extension headers or n
- * words of options. */
-static void put_packet(struct onion *o, struct random *r, const struct talk *t, enum what what,
-		       unsigned from, unsigned n)
-{
-	const bool is_v4 = t->family == ADDR_V4;
-	uint8_t proto = what == UDP ? PROTO_UDP : PROTO_TCP;
-
-	onion_fill(o, 16, 0x5a);
-	if (what == ECHO || what == OTHER_ICMP) {
-		put_echo(o, t->family, what == ECHO, from);
-		proto = icmp_of(t->family);
-	} else if (what == ESP) {
-		proto = 50;
-	} else if (what != LATER_FRAGMENT) {
-		put_transport(o, what, from);
-	}
-	if (what == FIRST_FRAGMENT || what == LATER_FRAGMENT) {
-		if (!is_v4)
-			proto = put_fragment_header(o, proto, what == FIRST_FRAGMENT);
-		else if (what == LATER_FRAGMENT && random_below(r, 2))
-			proto = PROTO_ICMP; /* whose bytes are no ICMP header */
-	}
-	if (!is_v4)
-		proto = put_extensions(o, r, proto, n);
-	put_ip(o, t->family, t->end[from], t->end[!from], proto, n * 4);
-	if (is_v4 && (what == FIRST_FRAGMENT || what == LATER_FRAGMENT))
-		set_fragment(o, what == FIRST_FRAGMENT);
-}
-
-/* An error about the first `bytes` bytes of the packet that o is, to an end. */
-static void put_error(struct onion *o, struct random *r, const struct talk *t, unsigned to,
-		      size_t bytes, unsigned n)
-{
-	static const uint8_t types[2][5] = {{3, 4, 5, 11, 12}, {1, 2, 3, 4, 1}};
-	uint8_t proto = icmp_of(t->family);
-	uint8_t quote[ONION_BYTES];
-	struct craft c = {0};
-
-	memcpy(quote, onion_at(o), bytes);
-	o->n = 0;
-	onion_put(o, quote, bytes);
-	craft_icmp(&c, types[t->family != ADDR_V4][random_below(r, 5)], 1, 0);
-	onion_put(o, c.b, c.n);
-	if (t->family == ADDR_V6)
-		proto = put_extensions(o, r, proto, n);
-	put_ip(o, t->family, t->router, t->end[to], proto, n * 4);
-}
-
-/* Sent from an end, or about what was sent from it. n as above. */
-static void put_any(struct onion *o, struct random *r, const struct talk *t, enum what what,
-		    unsigned from, unsigned n)
-{
-	const unsigned header = t->family == ADDR_V4 ? 20 : 40;
-	const enum what quoted = what == ERROR_FRAGMENT ? LATER_FRAGMENT
-				 : random_below(r, 2)	? TCP
-							: UDP;
-
-	o->n = 0;
-	if (what < ERROR) {
-		put_packet(o, r, t, what, from, n);
-		return;
-	}
-	put_packet(o, r, t, quoted, from, what == ERROR_OPTIONS ? 1 + random_below(r, 3) : 0);
-	if (what == ERROR)
-		put_error(o, r, t, from, header + 8, n);
-	else if (what == ERROR_CUT)
-		put_error(o, r, t, from, random_below(r, header), n);
-	else
-		put_error(o, r, t, from, o->n, n);
-}
 
 /* --- links -------------------------------------------------------------------- */
 
@@ -340,19 +150,24 @@ static uint32_t run(const struct bpf_frame *f)
 	return got;
 }
 
-/* Both say the same of the packet with that link; which of 8 sockets. */
-static unsigned socket_of(struct onion *o, const struct link *l, unsigned step)
+/* Both say the same of the first n bytes behind that link; which of 8 sockets. */
+static unsigned socket_of_first(struct onion *o, size_t n, const struct link *l, unsigned step)
 {
 	struct seen s;
 	struct pkt p;
 	uint32_t got;
 
-	expect(see(&s, l, onion_at(o), o->n), SEED, step);
+	expect(see(&s, l, onion_at(o), n), SEED, step);
 	expect(pkt_decode(&s.f, &p) == PKT_OK, SEED, step);
 	got = run(&s.bpf);
 	for (unsigned i = 0; i < COUNT(sockets); i++)
 		expect(got % sockets[i] == pkt_fanout(&s.f, sockets[i]), SEED, step);
 	return got % SOCKETS_MAX;
+}
+
+static unsigned socket_of(struct onion *o, const struct link *l, unsigned step)
+{
+	return socket_of_first(o, o->n, l, step);
 }
 
 /* --- tests -------------------------------------------------------------------- */
@@ -384,17 +199,17 @@ static void all_of_a_connection_meets_in_one_socket(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < TALKS; i++) {
-		const struct talk t = any_talk(&r);
+		const struct talk t = talk_any(&r);
 		unsigned first = 0;
 
-		for (unsigned k = 0; k < 2 * WHATS; k++) {
+		for (unsigned k = 0; k < 2 * TALK_KINDS; k++) {
 			const unsigned n = random_below(&r, FANOUT_BPF_EXTENSIONS);
-			const enum what what = (enum what)(k / 2);
+			const enum talk_kind what = (enum talk_kind)(k / 2);
 			const struct link l = any_link(&r);
 			struct onion o;
 			unsigned socket;
 
-			put_any(&o, &r, &t, what, k % 2, n);
+			talk_put(&o, &r, &t, what, k % 2, n);
 			put_link(&o, &r, &l);
 			socket = socket_of(&o, &l, i * 100 + k);
 			if (k == 0)
@@ -416,13 +231,13 @@ static void errors_that_quote_too_little_go_by_their_own_addresses(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < TALKS; i++) {
-		const struct talk t = any_talk(&r);
+		const struct talk t = talk_any(&r);
 		struct talk own = {.family = t.family};
 		const struct link l = any_link(&r);
 		struct onion o, plain;
 		uint8_t *end;
 
-		put_any(&o, &r, &t, ERROR_CUT, 0, random_below(&r, 4));
+		talk_put(&o, &r, &t, TALK_ERROR_CUT, 0, random_below(&r, 4));
 		put_link(&o, &r, &l);
 		end = o.b + ONION_BYTES;
 		if (i % 2) { /* 64 bytes behind it */
@@ -432,9 +247,208 @@ static void errors_that_quote_too_little_go_by_their_own_addresses(void **state)
 		}
 		memcpy(own.end[0], t.router, 16);
 		memcpy(own.end[1], t.end[0], 16);
-		put_any(&plain, &r, &own, TCP, 0, 0);
+		talk_put(&plain, &r, &own, TALK_TCP, 0, 0);
 		put_link(&plain, &r, &l);
 		expect(socket_of(&o, &l, i) == socket_of(&plain, &l, i), SEED, i);
+	}
+}
+
+/* --- every value of a field ----------------------------------------------------- */
+
+static const struct link no_link = {.is_raw = true};
+
+static struct onion error_with(struct random *r, const struct talk *t, unsigned n)
+{
+	struct onion o;
+
+	talk_put(&o, r, t, TALK_ERROR_OPTIONS, 0, n);
+	return o;
+}
+
+/* Wherever the packet ends by its own length: in options, in extension headers,
+ * in the ICMP header, in the quote. The rest of the frame is padding, or there
+ * is none. */
+static void errors_of_every_length_go_where_pkt_fanout_says(void **state)
+{
+	struct random r = {SEED};
+
+	(void)state;
+	for (unsigned i = 0; i < 400; i++) {
+		const struct talk t = talk_any(&r);
+		const unsigned n = random_below(&r, FANOUT_BPF_EXTENSIONS + 1);
+		const bool is_v4 = t.family == ADDR_V4;
+		struct onion o = error_with(&r, &t, n);
+		const unsigned header = is_v4 ? 20 + n * 4 : 40;
+
+		for (unsigned end = header + !is_v4; end <= o.n; end++) {
+			uint8_t *length = onion_at(&o) + (is_v4 ? 2 : 4);
+			const unsigned value = is_v4 ? end : end - header;
+
+			length[0] = (uint8_t)(value >> 8);
+			length[1] = (uint8_t)value;
+			assert_int_equal(socket_of(&o, &no_link, i * 1000 + end),
+					 socket_of_first(&o, end, &no_link, i * 1000 + end));
+		}
+	}
+}
+
+static void every_icmp_type_goes_where_pkt_fanout_says(void **state)
+{
+	struct random r = {SEED};
+
+	(void)state;
+	for (unsigned type = 0; type < 2 * 256; type++) {
+		struct talk t = talk_any(&r);
+		struct onion o;
+
+		t.family = type % 2 ? ADDR_V4 : ADDR_V6;
+		o = error_with(&r, &t, 0);
+		onion_at(&o)[t.family == ADDR_V4 ? 20 : 40] = (uint8_t)(type / 2);
+		socket_of(&o, &no_link, type);
+	}
+}
+
+static void every_first_byte_of_a_quote_goes_where_pkt_fanout_says(void **state)
+{
+	struct random r = {SEED};
+
+	(void)state;
+	for (unsigned first = 0; first < 2 * 256; first++) {
+		struct talk t = talk_any(&r);
+		struct onion o;
+
+		t.family = first % 2 ? ADDR_V4 : ADDR_V6;
+		o = error_with(&r, &t, 0);
+		onion_at(&o)[(t.family == ADDR_V4 ? 20 : 40) + 8] = (uint8_t)(first / 2);
+		socket_of(&o, &no_link, first);
+	}
+}
+
+/* --- how deep the program goes --------------------------------------------------- */
+
+/* Two ends whose packets do not go to the first of 8 sockets. */
+static struct talk talk_elsewhere(struct random *r, uint8_t family)
+{
+	for (;;) {
+		struct talk t = talk_any(r);
+		struct onion o;
+
+		t.family = family;
+		talk_put(&o, r, &t, TALK_TCP, 0, 0);
+		if (socket_of(&o, &no_link, 0) != 0)
+			return t;
+	}
+}
+
+static uint32_t run_behind(struct random *r, const struct talk *t, const struct link *l)
+{
+	struct onion o;
+	struct seen s;
+	struct pkt p;
+
+	talk_put(&o, r, t, TALK_TCP, 0, 0);
+	put_link(&o, r, l);
+	assert_true(see(&s, l, onion_at(&o), o.n));
+	assert_int_equal(pkt_decode(&s.f, &p), PKT_OK);
+	assert_int_not_equal(pkt_fanout(&s.f, SOCKETS_MAX), 0);
+	return run(&s.bpf);
+}
+
+static void frames_of_more_tags_go_to_the_first_socket(void **state)
+{
+	struct random r = {SEED};
+
+	(void)state;
+	for (unsigned leaving = 0; leaving < 2; leaving++) {
+		for (unsigned extra = 0; extra < 4; extra++) {
+			/* the one that is taken off does not count */
+			const unsigned most = FANOUT_BPF_TAGS + !leaving;
+			const struct link l = {.tags = most + extra, .is_leaving = leaving};
+			const struct talk t = talk_elsewhere(&r, ADDR_V4);
+			const uint32_t got = run_behind(&r, &t, &l);
+
+			assert_true(extra ? got == 0 : got % SOCKETS_MAX != 0);
+		}
+	}
+}
+
+static void frames_of_more_labels_go_to_the_first_socket(void **state)
+{
+	struct random r = {SEED};
+
+	(void)state;
+	for (unsigned extra = 0; extra < 4; extra++) {
+		const struct link l = {.labels = FANOUT_BPF_LABELS + extra};
+		const struct talk t = talk_elsewhere(&r, ADDR_V6);
+		const uint32_t got = run_behind(&r, &t, &l);
+
+		assert_true(extra ? got == 0 : got % SOCKETS_MAX != 0);
+	}
+}
+
+/* As deep as it goes, an error goes with what it is about; any deeper, by its
+ * own addresses. All else goes by its own at any depth. */
+static void errors_behind_more_extensions_go_by_their_own_addresses(void **state)
+{
+	struct random r = {SEED};
+
+	(void)state;
+	for (unsigned i = 0; i < 200; i++) {
+		for (unsigned n = 0; n < FANOUT_BPF_EXTENSIONS + 4; n++) {
+			const struct talk t = talk_elsewhere(&r, ADDR_V6);
+			struct onion o = error_with(&r, &t, n), plain;
+			struct talk own = t;
+			struct seen s;
+			uint32_t got;
+
+			assert_true(see(&s, &no_link, onion_at(&o), o.n));
+			got = run(&s.bpf);
+			if (n > FANOUT_BPF_EXTENSIONS)
+				memcpy(own.end[1], t.router, 16);
+			talk_put(&plain, &r, &own, TALK_UDP, 0, n);
+			assert_int_equal(got % SOCKETS_MAX, socket_of(&plain, &no_link, i));
+		}
+	}
+}
+
+/* As the daemon's ring captures them: built by offload, larger than a length
+ * field tells. */
+static void packets_without_a_length_go_with_their_connection(void **state)
+{
+	struct random r = {SEED};
+
+	(void)state;
+	for (unsigned i = 0; i < 400; i++) {
+		const struct talk t = talk_any(&r);
+		const enum talk_kind what = i % 2 ? TALK_TCP : TALK_ERROR;
+		struct onion o;
+		unsigned socket;
+
+		talk_put(&o, &r, &t, what, 0, 0);
+		socket = socket_of(&o, &no_link, i);
+		memset(onion_at(&o) + (t.family == ADDR_V4 ? 2 : 4), 0, 2);
+		assert_int_equal(socket_of(&o, &no_link, i), socket);
+	}
+}
+
+/* A quote of which the frame holds one byte too few, in a packet that is as
+ * long as the frame: without a length of its own only the frame's end tells,
+ * and a load beyond it ends the program. */
+static void errors_without_a_length_that_are_cut_go_to_the_first_socket(void **state)
+{
+	struct random r = {SEED};
+
+	(void)state;
+	for (uint8_t family = ADDR_V4; family <= ADDR_V6; family += ADDR_V6 - ADDR_V4) {
+		const struct talk t = talk_elsewhere(&r, family);
+		const unsigned header = family == ADDR_V4 ? 20 : 40;
+		struct onion o;
+		struct seen s;
+
+		talk_put(&o, &r, &t, TALK_ERROR, 0, 0);
+		memset(onion_at(&o) + (family == ADDR_V4 ? 2 : 4), 0, 2);
+		assert_true(see(&s, &no_link, onion_at(&o), header + 8 + header - 1));
+		assert_int_equal(run(&s.bpf), 0);
 	}
 }
 
@@ -479,7 +493,7 @@ static void damaged_frames_go_where_pkt_fanout_says(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < DAMAGED; i++) {
-		const struct talk t = any_talk(&r);
+		const struct talk t = talk_any(&r);
 		struct link l = any_link(&r);
 		struct onion o;
 		struct seen s;
@@ -490,8 +504,8 @@ static void damaged_frames_go_where_pkt_fanout_says(void **state)
 
 		l.tags %= 3; /* that damage does not make more than are walked */
 		l.labels %= 3;
-		put_any(&o, &r, &t, (enum what)random_below(&r, ERROR_CUT + 1), random_below(&r, 2),
-			random_below(&r, 2));
+		talk_put(&o, &r, &t, (enum talk_kind)random_below(&r, TALK_ERROR_CUT + 1),
+			 random_below(&r, 2), random_below(&r, 2));
 		ip_n = o.n;
 		put_link(&o, &r, &l);
 		for (unsigned k = random_below(&r, 4); k; k--)
@@ -543,6 +557,14 @@ int main(void)
 		cmocka_unit_test(kernel_takes_the_program),
 		cmocka_unit_test(all_of_a_connection_meets_in_one_socket),
 		cmocka_unit_test(errors_that_quote_too_little_go_by_their_own_addresses),
+		cmocka_unit_test(errors_of_every_length_go_where_pkt_fanout_says),
+		cmocka_unit_test(every_icmp_type_goes_where_pkt_fanout_says),
+		cmocka_unit_test(every_first_byte_of_a_quote_goes_where_pkt_fanout_says),
+		cmocka_unit_test(frames_of_more_tags_go_to_the_first_socket),
+		cmocka_unit_test(frames_of_more_labels_go_to_the_first_socket),
+		cmocka_unit_test(errors_behind_more_extensions_go_by_their_own_addresses),
+		cmocka_unit_test(packets_without_a_length_go_with_their_connection),
+		cmocka_unit_test(errors_without_a_length_that_are_cut_go_to_the_first_socket),
 		cmocka_unit_test(damaged_frames_go_where_pkt_fanout_says),
 	};
 
