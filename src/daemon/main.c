@@ -142,14 +142,13 @@ static int open_replay(struct run *r, struct source sources[OPTIONS_WORKERS_MAX]
 	return ret;
 }
 
-/* The last that needs privileges. */
 static int open_live(struct run *r, struct source sources[OPTIONS_WORKERS_MAX], struct err *e)
 {
 	int ret = listen_open(&r->listen, r->o, r->table, e);
 
 	for (unsigned i = 0; ret == 0 && i < r->o->workers; i++)
 		sources[i] = live_source(r->listen.live, i);
-	return ret < 0 ? ret : privileges_drop(&r->user, e);
+	return ret;
 }
 
 static uint64_t wall_ns(void)
@@ -182,16 +181,25 @@ static int open_server(struct run *r, struct err *e)
 		.flags = info_flags(r->o),
 		.start_ns = wall_ns(),
 	};
-	char sentence[256];
-	int ret;
 
 	if (!r->is_live && !r->o->linger && r->o->speed <= 0 && !r->o->socket)
 		return 0;
 	listen_source_text(r->o, interfaces, sizeof(interfaces));
-	ret = query_server_open(&r->server, &conf, e);
+	return query_server_open(&r->server, &conf, e);
+}
+
+static int run_server(struct run *r, struct err *e)
+{
+	char sentence[256];
+	int ret;
+
+	if (!r->server)
+		return 0;
+	ret = query_server_run(r->server, e);
 	if (ret < 0)
 		return ret;
-	snprintf(sentence, sizeof(sentence), "answering tctable on %s", conf.path);
+	snprintf(sentence, sizeof(sentence), "answering tctable on %s",
+		 r->o->socket ? r->o->socket : SOCKET_DEFAULT);
 	report_say(sentence);
 	return 0;
 }
@@ -293,19 +301,20 @@ static int set_up(struct run *r, struct err *e)
 		.cpus = r->o->cpus,
 		.cpus_n = r->o->cpus_n,
 	};
-	int ret = open_server(r, e);
+	int ret = r->is_live ? open_live(r, sources, e) : open_replay(r, sources, e);
 
 	if (ret < 0)
 		return ret;
-	ret = r->is_live ? open_live(r, sources, e) : open_replay(r, sources, e);
+	ret = open_server(r, e);
 	if (ret < 0)
 		return ret;
-	if (r->server) {
-		ret = query_server_run(r->server, e);
+	if (r->is_live) {
+		ret = privileges_drop(&r->user, e); /* before there are threads */
 		if (ret < 0)
 			return ret;
 	}
-	return worker_team_start(&r->team, &team, e);
+	ret = worker_team_start(&r->team, &team, e);
+	return ret < 0 ? ret : run_server(r, e);
 }
 
 /* After the last frame. status: of the workers, with e filled if it is bad. */
