@@ -4,7 +4,8 @@
  *
  * The networks of each family become ranges of numbers, sorted and merged.
  * IPv4 addresses are numbers in the upper word, as IPv6's first half is, so
- * that one search serves both.
+ * that one search serves both. For most addresses the first byte tells, without
+ * a search.
  */
 #include "table/inner.h"
 
@@ -21,9 +22,13 @@ struct range {
 	struct number first, last;
 };
 
+/* What is inner of all addresses with one first byte. */
+enum { FIRST_NONE, FIRST_ALL, FIRST_SOME };
+
 struct ranges {
 	struct range *r;
 	size_t n;
+	uint8_t first[256];
 };
 
 struct inner {
@@ -84,11 +89,55 @@ static int ranges_fill(struct ranges *out, const struct addr_net *nets, size_t n
 	return 0;
 }
 
+/* How many ranges begin at x or before it. */
+static size_t ranges_up_to(const struct ranges *rs, struct number x)
+{
+	size_t lo = 0, hi = rs->n;
+
+	while (lo < hi) {
+		const size_t mid = lo + (hi - lo) / 2;
+
+		if (number_compare(rs->r[mid].first, x) <= 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static uint8_t first_of(const struct ranges *rs, uint8_t byte)
+{
+	const struct number x = {(uint64_t)byte << 56, 0};
+	const struct number y = {x.hi | UINT64_MAX >> 8, UINT64_MAX};
+	const size_t i = ranges_up_to(rs, x);
+
+	if (i && number_compare(rs->r[i - 1].last, y) >= 0)
+		return FIRST_ALL;
+	if (i && number_compare(rs->r[i - 1].last, x) >= 0)
+		return FIRST_SOME;
+	return i < rs->n && number_compare(rs->r[i].first, y) <= 0 ? FIRST_SOME : FIRST_NONE;
+}
+
+/* Where some addresses never are hosts, it takes a second look. */
+static void fill_first(struct ranges *rs, uint8_t family)
+{
+	for (unsigned b = 0; b < 256; b++) {
+		const bool has_never = b == 0 || b == 255 || (family == ADDR_V4 && b >> 4 == 14);
+
+		rs->first[b] = first_of(rs, (uint8_t)b);
+		if (has_never && rs->first[b] == FIRST_ALL)
+			rs->first[b] = FIRST_SOME;
+	}
+}
+
 static int fill(struct inner *in, const struct addr_net *nets, size_t n)
 {
-	if (ranges_fill(&in->v4, nets, n, ADDR_V4) < 0)
+	if (ranges_fill(&in->v4, nets, n, ADDR_V4) < 0 ||
+	    ranges_fill(&in->v6, nets, n, ADDR_V6) < 0)
 		return -ENOMEM;
-	return ranges_fill(&in->v6, nets, n, ADDR_V6);
+	fill_first(&in->v4, ADDR_V4);
+	fill_first(&in->v6, ADDR_V6);
+	return 0;
 }
 
 static int fill_default(struct inner *in)
@@ -129,17 +178,9 @@ void inner_free(struct inner *in)
 
 static bool ranges_have(const struct ranges *rs, struct number x)
 {
-	size_t lo = 0, hi = rs->n;
+	const size_t i = ranges_up_to(rs, x);
 
-	while (lo < hi) {
-		const size_t mid = lo + (hi - lo) / 2;
-
-		if (number_compare(rs->r[mid].first, x) <= 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo && number_compare(x, rs->r[lo - 1].last) <= 0;
+	return i && number_compare(x, rs->r[i - 1].last) <= 0;
 }
 
 /* RFC 1122 section 3.2.1.3, RFC 5771; RFC 4291 section 2.4 */
@@ -155,7 +196,10 @@ static bool is_never_a_host(const struct addr *a, uint8_t family)
 
 bool inner_has(const struct inner *in, const struct addr *a, uint8_t family)
 {
-	if (is_never_a_host(a, family))
-		return false;
-	return ranges_have(family == ADDR_V4 ? &in->v4 : &in->v6, number_of(a));
+	const struct ranges *rs = family == ADDR_V4 ? &in->v4 : &in->v6;
+	const uint8_t first = rs->first[a->b[0]];
+
+	if (first != FIRST_SOME)
+		return first == FIRST_ALL;
+	return !is_never_a_host(a, family) && ranges_have(rs, number_of(a));
 }
