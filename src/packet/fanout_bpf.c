@@ -5,28 +5,38 @@
  * The program walks what pkt_decode() walks as far as addresses need: tags,
  * labels, PPPoE, IP, the header that an ICMP error quotes. Classic BPF has no
  * loops, so each level is written out, and no way back, so they stand in the
- * order in which headers follow each other. Offsets count from the network
- * header (SKF_NET_OFF), where frames that arrive and frames that leave agree. A
- * load beyond the frame ends the program with 0.
+ * order in which headers follow each other. A load beyond the frame ends the
+ * program with 0.
+ *
+ * Of Ethernet the walk starts at the type in the link header (SKF_LL_OFF): the
+ * only place where frames that arrive and frames that leave agree. A tag that
+ * Linux itself puts into a leaving frame, because the NIC does not, makes
+ * SKF_AD_PROTOCOL its own, but leaves SKF_NET_OFF at the IP header. Devices
+ * without a link header have nothing else than those two.
  *
  * How long the frame is cannot be known (BPF_LEN counts the link header of those
  * that leave alone), but where the IP packet ends can: M_END. What is behind is
  * padding, and says nothing.
  *
- * X is the offset of the header at hand, and M_AT keeps it while X is needed
- * for something else.
+ * X is the offset of the header at hand from SKF_NET_OFF, which the link header
+ * is below, so that one load reads from either; and M_AT keeps it while X is
+ * needed for something else.
  */
 #include "packet/fanout_bpf.h"
 
+#include <linux/if_arp.h>
 #include <stdint.h>
 
 #include "packet/pkt.h"
 
-#define GOLDEN 0x9e3779b1 /* as in fanout.c */
+#define GOLDEN	 0x9e3779b1		    /* as in fanout.c */
+#define ETHERNET (SKF_LL_OFF - SKF_NET_OFF) /* X for the start of a link header */
 
 enum memory { M_AT, M_SUM, M_OWN, M_TYPE, M_END };
 
 enum label {
+	ON_ETHERNET,
+	TAGS,
 	TAGS_DONE,
 	PPPOE,
 	PPP_SHORT,
@@ -174,6 +184,22 @@ static void sum_and_return(struct program *p, uint32_t k, unsigned words)
 	emit(p, BPF_ALU | BPF_MUL | BPF_K, GOLDEN);
 	emit(p, BPF_ALU | BPF_RSH | BPF_K, 16);
 	emit(p, BPF_RET | BPF_A, 0);
+}
+
+/* A = the type of what stands at X, behind the link header. */
+static void link_header(struct program *p)
+{
+	emit(p, BPF_LD | BPF_H | BPF_ABS, (uint32_t)SKF_AD_OFF + SKF_AD_HATYPE);
+	jump_equal(p, ARPHRD_ETHER, ON_ETHERNET);
+	jump_equal(p, ARPHRD_LOOPBACK, ON_ETHERNET);
+	emit(p, BPF_LDX | BPF_IMM, 0);
+	emit(p, BPF_LD | BPF_H | BPF_ABS, (uint32_t)SKF_AD_OFF + SKF_AD_PROTOCOL);
+	jump(p, TAGS);
+	place(p, ON_ETHERNET);
+	emit(p, BPF_LDX | BPF_IMM, (uint32_t)ETHERNET);
+	load(p, BPF_H, 12);
+	step(p, 14);
+	place(p, TAGS);
 }
 
 /* A is the type of what stands at X; the same behind the tags. */
@@ -358,8 +384,7 @@ unsigned pkt_fanout_program(struct sock_filter out[FANOUT_BPF_MAX])
 {
 	struct program p = {.out = out, .labels = LABELS};
 
-	emit(&p, BPF_LDX | BPF_IMM, 0);
-	emit(&p, BPF_LD | BPF_H | BPF_ABS, (uint32_t)SKF_AD_OFF + SKF_AD_PROTOCOL);
+	link_header(&p);
 	tags(&p);
 	pppoe(&p);
 	labels(&p);

@@ -3,10 +3,9 @@
  * bpf_vm.h - runs a classic BPF program over a frame, as the kernel would
  * (Linux, Documentation/networking/filter.rst).
  *
- * The frame is what a socket of a fanout group is shown: a protocol number, and
- * the bytes from the network header on. Only what a program may need that looks
- * at nothing else: loads at SKF_NET_OFF, and SKF_AD_PROTOCOL. Anything else, or
- * a program that does not end, is told by is_valid.
+ * Only what a program may need that looks at nothing but the frame's bytes, by
+ * link or network header (SKF_LL_OFF, SKF_NET_OFF), its protocol and the type of
+ * its device. Anything else, or a program that does not end, is told by is_valid.
  */
 #ifndef TESTS_PACKET_BPF_VM_H
 #define TESTS_PACKET_BPF_VM_H
@@ -17,9 +16,11 @@
 #include <linux/filter.h>
 
 struct bpf_frame {
-	const uint8_t *net; /* the network header ... */
-	size_t n;	    /* ... and how many bytes there are from it on */
-	uint16_t protocol;  /* host order */
+	const uint8_t *bytes; /* from the link header on */
+	size_t n;
+	size_t net;	   /* where the network header is said to be */
+	uint16_t protocol; /* host order */
+	uint16_t hatype;   /* ARPHRD_* */
 };
 
 struct bpf_vm {
@@ -32,22 +33,24 @@ struct bpf_vm {
 static inline bool bpf_load(struct bpf_vm *vm, const struct bpf_frame *f, uint32_t offset,
 			    unsigned bytes, uint32_t *a)
 {
-	const int64_t at = (int64_t)(int32_t)offset - SKF_NET_OFF;
+	const int32_t k = (int32_t)offset;
+	size_t at;
 
-	if (offset == (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL)) {
-		*a = f->protocol;
+	if (k == SKF_AD_OFF + SKF_AD_PROTOCOL || k == SKF_AD_OFF + SKF_AD_HATYPE) {
+		*a = k == SKF_AD_OFF + SKF_AD_PROTOCOL ? f->protocol : f->hatype;
 		return true;
 	}
-	/* Of the other places, link layer and ancillary data, nothing is shown. */
-	if ((int32_t)offset >= SKF_AD_OFF || at < 0) {
+	/* Where other loads begin depends on who asks, and when. */
+	if (k >= SKF_AD_OFF || k < SKF_LL_OFF) {
 		vm->is_valid = false;
 		return false;
 	}
-	if ((uint64_t)at + bytes > f->n)
+	at = k >= SKF_NET_OFF ? (size_t)(k - SKF_NET_OFF) + f->net : (size_t)(k - SKF_LL_OFF);
+	if (at + bytes > f->n)
 		return false;
 	*a = 0;
 	for (unsigned i = 0; i < bytes; i++)
-		*a = *a << 8 | f->net[at + i];
+		*a = *a << 8 | f->bytes[at + i];
 	return true;
 }
 

@@ -5,7 +5,8 @@
  * What is shown to the program is what Linux shows to a socket of a fanout
  * group. A frame that arrives: the outermost 802.1Q or 802.1ad tag taken off, the
  * protocol that was behind it, the network header behind all of that. A frame
- * that leaves: its tags in place, the network header at the first.
+ * that leaves: its tags in place; the protocol is the first one's, the network
+ * header at that one, or behind those that Linux put in itself.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +14,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <linux/if_arp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -40,6 +42,7 @@ struct link {
 	enum { NO_PPP, PPP, PPP_SHORT } ppp; /* of the protocol number, one byte */
 	bool is_raw;			     /* no link header at all */
 	bool is_leaving;
+	bool is_pushed; /* its tags by Linux, on the way out */
 };
 
 static struct link any_link(struct random *r)
@@ -53,6 +56,7 @@ static struct link any_link(struct random *r)
 					    : PPP_SHORT,
 		.is_raw = random_below(r, 8) == 0,
 		.is_leaving = random_below(r, 2),
+		.is_pushed = random_below(r, 2),
 	};
 
 	if (!l.is_leaving) /* which takes one off */
@@ -128,16 +132,19 @@ static bool see(struct seen *s, const struct link *l, uint8_t *bytes, size_t n)
 	*s = (struct seen){.f = onion_frame(bytes, l->is_raw ? LINK_RAW : LINK_ETHERNET, n, n)};
 	if (l->is_raw) {
 		type = bytes[0] >> 4 == ADDR_V4 ? 0x0800 : bytes[0] >> 4 == ADDR_V6 ? 0x86dd : 0;
-		s->bpf = (struct bpf_frame){.net = bytes, .n = n, .protocol = type};
+		s->bpf = (struct bpf_frame){
+			.bytes = bytes, .n = n, .protocol = type, .hatype = ARPHRD_NONE};
 		return true;
 	}
 	if (!l->is_leaving)
 		take_tag(&s->f, bytes);
 	type = load_be16(bytes + 12);
 	s->bpf = (struct bpf_frame){
-		.net = bytes + 14,
-		.n = s->f.caplen - 14,
+		.bytes = bytes,
+		.n = s->f.caplen,
+		.net = 14 + (l->is_leaving && l->is_pushed ? 4 * l->tags : 0),
 		.protocol = type < 0x600 ? 0x0004 : type, /* IEEE 802.2 */
+		.hatype = l->is_pushed ? ARPHRD_ETHER : ARPHRD_LOOPBACK,
 	};
 	return true;
 }
