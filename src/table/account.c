@@ -32,25 +32,51 @@ static uint32_t host_of(struct account *a, const struct addr *ip, uint8_t family
 	return inner_has(a->inner, ip, family) ? host_dir_touch(a->hosts, ip, family) : HOST_NONE;
 }
 
-/* Holds both hosts for a connection. False if one of them is being forgotten
- * this very moment. */
-static bool hold_hosts(struct account *a, const uint32_t host[2])
+/* Whether this worker has no connection of a host. */
+static inline bool has_none(const struct account *a, uint32_t host)
 {
-	if (host[0] != HOST_NONE && !host_dir_conn_hold(a->hosts, host[0]))
-		return false;
-	if (host[1] == HOST_NONE || host[1] == host[0] || host_dir_conn_hold(a->hosts, host[1]))
-		return true;
-	if (host[0] != HOST_NONE)
-		host_dir_conn_drop(a->hosts, host[0]);
-	return false;
+	const uint32_t *n = a->rows[host].conns;
+
+	return (n[PKT_TCP] | n[PKT_UDP] | n[PKT_ICMP] | n[PKT_OTHER]) == 0;
 }
 
-static void drop_hosts(struct account *a, const uint32_t host[2])
+/* A worker holds a host as long as it has connections of it, so only the first
+ * and the last of them write to what all workers share. */
+static bool hold(struct account *a, uint32_t host)
 {
-	if (host[0] != HOST_NONE)
-		host_dir_conn_drop(a->hosts, host[0]);
-	if (host[1] != HOST_NONE && host[1] != host[0])
-		host_dir_conn_drop(a->hosts, host[1]);
+	return host == HOST_NONE || !has_none(a, host) || host_dir_conn_hold(a->hosts, host);
+}
+
+static void let_go(struct account *a, uint32_t host)
+{
+	if (host != HOST_NONE && has_none(a, host))
+		host_dir_conn_drop(a->hosts, host);
+}
+
+/* Holds both hosts for a connection, which may end others of them to get its
+ * place. False if one of them is being forgotten this very moment. */
+static bool hold_hosts(struct account *a, const uint32_t host[2])
+{
+	if (!hold(a, host[0]))
+		return false;
+	if (host[1] != host[0] && !hold(a, host[1])) {
+		let_go(a, host[0]);
+		return false;
+	}
+	a->starting[0] = host[0];
+	a->starting[1] = host[1];
+	return true;
+}
+
+/* The connection has begun, or could not. */
+static void start_is_over(struct account *a)
+{
+	const uint32_t host[2] = {a->starting[0], a->starting[1]};
+
+	a->starting[0] = a->starting[1] = HOST_NONE;
+	let_go(a, host[0]);
+	if (host[1] != host[0])
+		let_go(a, host[1]);
 }
 
 static void take_ids(struct account *a, const uint32_t host[2], uint32_t id[2])
@@ -99,9 +125,13 @@ static void row_conns(struct account *a, const struct flow *f, uint32_t host, in
 	seq_write_end(&r->seq);
 }
 
-static void note_conn_ended(struct shard_row *r, uint64_t end_ns)
+static void row_conn_ended(struct account *a, const struct flow *f, uint32_t host, uint64_t end_ns)
 {
+	struct shard_row *r = &a->rows[host];
+
 	seq_write_begin(&r->seq);
+	seq_add(&r->conns[flow_class(f)], -1u);
+	seq_add(&r->half_open, -(uint32_t)flow_state_is_half_open(f->state));
 	shard_max(&r->conn_ended_ns, end_ns);
 	seq_write_end(&r->seq);
 }
@@ -175,13 +205,14 @@ static struct flow *start_flow(struct account *a, const struct pkt *p, uint32_t 
 	}
 	place = flow_table_place(a->flows, p);
 	if (place == FLOW_NO_PLACE) {
-		drop_hosts(a, host);
+		start_is_over(a);
 		*reason = LEDGER_TABLE_FULL;
 		return NULL;
 	}
 	take_ids(a, host, id);
 	f = flow_table_start(a->flows, place, p, host, id);
 	count_conns(a, f, 1, flow_state_is_half_open(f->state));
+	start_is_over(a);
 	return f;
 }
 
@@ -269,6 +300,7 @@ static uint32_t attach_host(struct account *a, struct flow *f, const struct pkt 
 	take_ids(a, host, id);
 	flow_table_attach(a->flows, f, side, host[side], id[side]);
 	row_conns(a, f, host[side], 1, flow_state_is_half_open(f->state));
+	start_is_over(a);
 	return host[side];
 }
 
@@ -404,12 +436,14 @@ void account_flow_ended(void *arg, const struct flow *f, uint64_t end_ns)
 {
 	struct account *a = arg;
 
-	count_conns(a, f, -1, -(int)flow_state_is_half_open(f->state));
 	for (unsigned s = 0; s < 2; s++) {
-		if (f->host[s] == HOST_NONE || (s && f->host[1] == f->host[0]))
+		const uint32_t host = f->host[s];
+
+		if (host == HOST_NONE || (s && host == f->host[0]))
 			continue;
-		note_conn_ended(&a->rows[f->host[s]], end_ns);
-		host_dir_conn_drop(a->hosts, f->host[s]);
+		row_conn_ended(a, f, host, end_ns);
+		if (host != a->starting[0] && host != a->starting[1])
+			let_go(a, host);
 	}
 }
 

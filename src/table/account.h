@@ -55,6 +55,7 @@ struct account {
 	struct pkt_decoder decoder;
 	bool has_asked; /* for the fragments of this batch */
 	unsigned pkts_n;
+	uint32_t starting[2]; /* hosts of the connection that begins just now */
 	struct pkt pkts[ACCOUNT_BATCH];
 	struct account_ends ends[ACCOUNT_BATCH];
 	struct account_fresh fresh[ACCOUNT_BATCH + 1]; /* the last one ends the list */

@@ -9,8 +9,8 @@
  * is given back; another reader may, and be led into another chain. `released`
  * tells it, and it looks again.
  *
- * What makes it hard is a host that is forgotten just when a worker starts a
- * connection of it. `conns` settles that: forgetting swaps 0 for GONE, and
+ * What makes it hard is a host that is forgotten just when a worker starts its
+ * first connection of it. `conns` settles that: forgetting swaps 0 for GONE, and
  * starting adds 1 first and looks afterwards. Only one of the two can win.
  */
 #include "table/host_dir.h"
@@ -29,7 +29,7 @@
 struct entry {
 	struct addr ip;
 	uint64_t next_id;
-	uint32_t conns; /* live connections, or GONE (and those who just tried) */
+	uint32_t conns; /* how often it is held, or GONE (and those who just tried) */
 	uint32_t next;	/* in its chain, or in the free list */
 	uint32_t seq;	/* guards ip and family */
 	uint8_t family; /* 0: no host */

@@ -47,8 +47,9 @@ uint32_t host_dir_touch(struct host_dir *d, const struct addr *a, uint8_t family
 uint32_t host_dir_touch_hashed(struct host_dir *d, uint64_t hash, const struct addr *a,
 			       uint8_t family);
 
-/* Holds host i for one connection: while it has any it is not removed. False
- * if it has just been removed, and must be touched again. Not for hosts_max. */
+/* Holds host i, as often as it is let go: as long as anybody holds it, it is not
+ * removed. False if it has just been removed, and must be touched again. Not for
+ * hosts_max. */
 bool host_dir_conn_hold(struct host_dir *d, uint32_t i);
 void host_dir_conn_drop(struct host_dir *d, uint32_t i);
 /* The next connection id of a host that is held: 0, 1, 2, ... */
@@ -67,7 +68,7 @@ struct host_dir_entry {
 	struct addr ip;
 	uint8_t family;
 	uint64_t next_id; /* how many connections it ever had */
-	uint32_t conns;	  /* live ones */
+	uint32_t conns;	  /* how often it is held */
 	uint32_t seq;	  /* moves when the index is given to another host */
 };
 

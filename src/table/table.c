@@ -72,6 +72,7 @@ static int account_new(struct account **out, struct table *t, const struct table
 	a->hosts = t->hosts;
 	a->inner = t->inner;
 	a->by_way = c->by_way;
+	a->starting[0] = a->starting[1] = HOST_NONE;
 	pkt_decoder_init(&a->decoder, &c->decap);
 	a->overflow = c->hosts_max;
 	conf.arg = a;
