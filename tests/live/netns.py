@@ -140,10 +140,17 @@ class Namespace:
     def address(self, dev, *addresses):
         """The interface has these, and is up."""
         if any(":" in a for a in addresses):
-            self.sysctl("net.ipv6.conf.%s.disable_ipv6" % dev, 0)
+            # Nothing of IPv6's own is to come seconds later, between two looks
+            # at a counter.
+            for name, value in (("accept_ra", 0), ("router_solicitations", 0),
+                                ("mldv2_unsolicited_report_interval", 10), ("disable_ipv6", 0)):
+                self.sysctl("net.ipv6.conf.%s.%s" % (dev, name), value)
         for a in addresses:
             self.ip("address", "add", a, "dev", dev, *(["nodad"] if ":" in a else []))
         self.ip("link", "set", dev, "up")
+        # Nor are neighbours that are known to be asked for again.
+        for family in ("ipv4", "ipv6") if any(":" in a for a in addresses) else ("ipv4",):
+            self.sysctl("net.%s.neigh.%s.delay_first_probe_time" % (family, dev), 120)
 
     def counters(self, dev):
         """What the kernel has counted on an interface."""
