@@ -79,25 +79,6 @@ void *bench_memory(size_t n)
 	return p;
 }
 
-uint64_t bench_number(const char *text)
-{
-	static const char units[] = "kMG";
-	char *end;
-	uint64_t v = strtoull(text, &end, 10);
-	const char *unit = *end ? strchr(units, *end) : NULL;
-
-	if (unit) {
-		for (const char *u = units; u <= unit; u++)
-			v *= 1000;
-		end++;
-	}
-	if (end == text || *end || *text == '-' || v > 1000000000000) {
-		fprintf(stderr, "bench: '%s' is no number like 10000, 10k, 10M or 10G\n", text);
-		exit(2);
-	}
-	return v;
-}
-
 void bench_work(struct account *a, const struct frame *frames, unsigned n)
 {
 	account_clock(a, frames[n - 1].ts_ns);

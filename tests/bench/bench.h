@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 
+#include "bench_number.h"
 #include "table/table.h"
 #include "traffic.h"
 
@@ -26,9 +27,6 @@ struct table *bench_table(uint64_t flows_max, uint32_t hosts_max);
 
 /* n bytes in huge pages, touched. Ends the program if there are none. */
 void *bench_memory(size_t n);
-
-/* A count: digits, and k, M or G. Ends the program at anything else. */
-uint64_t bench_number(const char *text);
 
 /* What the worker does with a batch. */
 void bench_work(struct account *a, const struct frame *frames, unsigned n);
