@@ -74,7 +74,7 @@ static bool link_is_new(struct report_links *r, uint16_t link)
 void report_unknown_links(struct report_links *r, struct table *t)
 {
 	for (unsigned w = 0; w < table_workers(t); w++) {
-		const uint32_t seen = load_relaxed(&table_account(t, w)->unknown_link);
+		const uint32_t seen = load_relaxed(&table_account(t, w)->decoder.unknown_link);
 		const char *name;
 		char sentence[160];
 

@@ -26,8 +26,8 @@
 #define FLOW_ORIG_SIDE	 0x02 /* the originator is side 1 */
 #define FLOW_ANSWERED	 0x04 /* both sides have sent */
 #define FLOW_REPLY_FIRST 0x08 /* ICMP: the first packet was a reply */
-#define FLOW_AGED	 0x10 /* UDP: has lived for FLOW_STREAM_MS */
-#define FLOW_CONFIRMED	 0x20 /* UDP: a packet came after the first answer */
+#define FLOW_AGED	 0x10 /* has lived for FLOW_STREAM_MS; of use for UDP */
+#define FLOW_CONFIRMED	 0x20 /* a packet came after the first answer; of use for UDP */
 #define FLOW_HEARD	 0x40 /* has had a packet since it began, or was spared by the early drop */
 
 /* A UDP flow that is answered after living this long is a stream; a number
@@ -35,11 +35,15 @@
 #define FLOW_STREAM_MS 2000
 
 /* Packets and bytes of one side since they were last added to the cold sums,
- * in one word: an update is one store, and a reader sees both or neither. */
-#define FLOW_DELTA_BYTES_BITS 22
-#define FLOW_DELTA_BYTES      ((1u << FLOW_DELTA_BYTES_BITS) - 1)
-#define FLOW_DELTA_PACKET     (1u << FLOW_DELTA_BYTES_BITS)
-#define FLOW_DELTA_PACKETS    (UINT32_MAX >> FLOW_DELTA_BYTES_BITS)
+ * in one word: an update is one store, and a reader sees both or neither. Above
+ * each of the two is a bit that is set in no stored word: one addition, and one
+ * look at both bits, tell whether there is room for more. */
+#define FLOW_DELTA_BYTES_BITS	21
+#define FLOW_DELTA_PACKETS_BITS 9
+#define FLOW_DELTA_SHIFT	(FLOW_DELTA_BYTES_BITS + 1)
+#define FLOW_DELTA_BYTES	((1u << FLOW_DELTA_BYTES_BITS) - 1)
+#define FLOW_DELTA_PACKETS	((1u << FLOW_DELTA_PACKETS_BITS) - 1)
+#define FLOW_DELTA_FULL		(1u << FLOW_DELTA_BYTES_BITS | 1u << 31)
 
 struct flow {
 	struct addr addr[2];
@@ -80,9 +84,14 @@ static inline enum pkt_class flow_class(const struct flow *f)
 	return f->state <= FLOW_ICMP_ANSWERED ? PKT_ICMP : PKT_OTHER;
 }
 
+static inline unsigned flow_orig_side_of(unsigned flags)
+{
+	return flags / FLOW_ORIG_SIDE % 2;
+}
+
 static inline unsigned flow_orig_side(const struct flow *f)
 {
-	return (f->flags & FLOW_ORIG_SIDE) != 0;
+	return flow_orig_side_of(f->flags);
 }
 
 /* What the early drop may end: nobody would miss it. */

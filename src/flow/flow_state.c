@@ -36,7 +36,7 @@
 
 /* By FIN 0x01, SYN 0x02, RST 0x04 and ACK 0x10: RST goes before SYN, SYN before
  * FIN, and FIN before ACK. */
-const uint8_t flow_tcp_events[PKT_TCP_ACK + 8] = {
+const uint8_t flow_tcp_events[FLOW_TCP_FLAGS] = {
 	/* none of them, FIN, SYN, SYN+FIN, then the same with RST */
 	FLOW_TCP_EV_NONE,
 	FLOW_TCP_EV_FIN,
@@ -66,28 +66,37 @@ const uint8_t flow_tcp_events[PKT_TCP_ACK + 8] = {
 	FLOW_TCP_EV_RST,
 };
 
+/* The states of other protocols, which have no events: whatever the responder
+ * sends answers. */
+#define ORIG_REST                                                                                  \
+	FLOW_UDP_UNANSWERED, FLOW_UDP_ANSWERED, FLOW_UDP_STREAM, FLOW_ICMP_UNANSWERED,             \
+		FLOW_ICMP_ANSWERED, FLOW_OTHER_UNANSWERED, FLOW_OTHER_ANSWERED
+#define REPLY_REST                                                                                 \
+	FLOW_UDP_ANSWERED, FLOW_UDP_ANSWERED, FLOW_UDP_STREAM, FLOW_ICMP_ANSWERED,                 \
+		FLOW_ICMP_ANSWERED, FLOW_OTHER_ANSWERED, FLOW_OTHER_ANSWERED
+
 /* [direction][event][state]. A SYN on TIME_WAIT or CLOSE never gets here: it
  * starts a new connection. */
-const uint8_t flow_tcp_next_state[2][FLOW_TCP_EVENTS][FLOW_TCP_STATES] = {
+const uint8_t flow_next_states[2][FLOW_TCP_EVENTS][FLOW_STATES_ROW] = {
 	{
 		/* sent by the originator */
 		/*                      SS  S2  SR  R2  ES  FW  CW  LA  TW  CL */
-		[FLOW_TCP_EV_SYN] = {SS, S2, SR, R2, ES, FW, CW, LA, TW, CL},
-		[FLOW_TCP_EV_SYNACK] = {SS, R2, SR, R2, ES, FW, CW, LA, TW, CL},
-		[FLOW_TCP_EV_FIN] = {SS, S2, FW, FW, FW, LA, LA, LA, TW, CL},
-		[FLOW_TCP_EV_ACK] = {SS, S2, ES, ES, ES, CW, CW, TW, TW, CL},
-		[FLOW_TCP_EV_RST] = {CL, CL, CL, CL, CL, CL, CL, CL, CL, CL},
-		[FLOW_TCP_EV_NONE] = {SS, S2, SR, R2, ES, FW, CW, LA, TW, CL},
+		[FLOW_TCP_EV_SYN] = {SS, S2, SR, R2, ES, FW, CW, LA, TW, CL, ORIG_REST},
+		[FLOW_TCP_EV_SYNACK] = {SS, R2, SR, R2, ES, FW, CW, LA, TW, CL, ORIG_REST},
+		[FLOW_TCP_EV_FIN] = {SS, S2, FW, FW, FW, LA, LA, LA, TW, CL, ORIG_REST},
+		[FLOW_TCP_EV_ACK] = {SS, S2, ES, ES, ES, CW, CW, TW, TW, CL, ORIG_REST},
+		[FLOW_TCP_EV_RST] = {CL, CL, CL, CL, CL, CL, CL, CL, CL, CL, ORIG_REST},
+		[FLOW_TCP_EV_NONE] = {SS, S2, SR, R2, ES, FW, CW, LA, TW, CL, ORIG_REST},
 	},
 	{
 		/* sent by the other end */
 		/*                      SS  S2  SR  R2  ES  FW  CW  LA  TW  CL */
-		[FLOW_TCP_EV_SYN] = {S2, S2, SR, R2, ES, FW, CW, LA, TW, CL},
-		[FLOW_TCP_EV_SYNACK] = {SR, R2, SR, R2, ES, FW, CW, LA, TW, CL},
-		[FLOW_TCP_EV_FIN] = {SS, S2, FW, FW, FW, LA, LA, LA, TW, CL},
-		[FLOW_TCP_EV_ACK] = {SS, S2, SR, ES, ES, CW, CW, TW, TW, CL},
-		[FLOW_TCP_EV_RST] = {CL, CL, CL, CL, CL, CL, CL, CL, CL, CL},
-		[FLOW_TCP_EV_NONE] = {SS, S2, SR, R2, ES, FW, CW, LA, TW, CL},
+		[FLOW_TCP_EV_SYN] = {S2, S2, SR, R2, ES, FW, CW, LA, TW, CL, REPLY_REST},
+		[FLOW_TCP_EV_SYNACK] = {SR, R2, SR, R2, ES, FW, CW, LA, TW, CL, REPLY_REST},
+		[FLOW_TCP_EV_FIN] = {SS, S2, FW, FW, FW, LA, LA, LA, TW, CL, REPLY_REST},
+		[FLOW_TCP_EV_ACK] = {SS, S2, SR, ES, ES, CW, CW, TW, TW, CL, REPLY_REST},
+		[FLOW_TCP_EV_RST] = {CL, CL, CL, CL, CL, CL, CL, CL, CL, CL, REPLY_REST},
+		[FLOW_TCP_EV_NONE] = {SS, S2, SR, R2, ES, FW, CW, LA, TW, CL, REPLY_REST},
 	},
 };
 

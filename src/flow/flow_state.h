@@ -49,22 +49,26 @@ enum flow_tcp_event {
 	FLOW_TCP_EVENTS
 };
 
-extern const uint8_t flow_tcp_events[PKT_TCP_ACK + 8];
-extern const uint8_t flow_tcp_next_state[2][FLOW_TCP_EVENTS][FLOW_TCP_STATES];
+#define FLOW_TCP_MASK  (PKT_TCP_FIN | PKT_TCP_SYN | PKT_TCP_RST | PKT_TCP_ACK)
+#define FLOW_TCP_FLAGS (FLOW_TCP_MASK + 1)
+extern const uint8_t flow_tcp_events[FLOW_TCP_FLAGS];
+#define FLOW_STATES_ROW 32 /* FLOW_STATES, and a power of two */
+extern const uint8_t flow_next_states[2][FLOW_TCP_EVENTS][FLOW_STATES_ROW];
 
 /* What the flags of a packet (PKT_TCP_*) mean: a table of all that FIN, SYN, RST
  * and ACK can say together. */
 static inline enum flow_tcp_event flow_tcp_event(uint8_t tcp_flags)
 {
-	return (enum flow_tcp_event)flow_tcp_events[tcp_flags & (PKT_TCP_FIN | PKT_TCP_SYN |
-								 PKT_TCP_RST | PKT_TCP_ACK)];
+	return (enum flow_tcp_event)flow_tcp_events[tcp_flags & FLOW_TCP_MASK];
 }
 
-/* The next state of a TCP flow; direction 0 is the originator's. */
-static inline enum flow_state flow_tcp_next(enum flow_state s, unsigned direction,
-					    enum flow_tcp_event ev)
+/* The next state of a flow; direction 0 is the originator's. Events of other
+ * protocols are FLOW_TCP_EV_NONE; what becomes of UDP_ANSWERED with time is not
+ * said here. */
+static inline enum flow_state flow_next_state(enum flow_state s, unsigned direction,
+					      enum flow_tcp_event ev)
 {
-	return (enum flow_state)flow_tcp_next_state[direction][ev][s];
+	return (enum flow_state)flow_next_states[direction][ev][s];
 }
 
 /* The state in which a TCP flow begins whose first packet is this. */

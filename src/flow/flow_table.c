@@ -41,10 +41,8 @@
 #include <stddef.h>
 #include <string.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include "base/atomics.h"
+#include "base/bytes.h"
 #include "base/units.h"
 #include "flow/bucket.h"
 
@@ -57,6 +55,14 @@
 /* What other threads read of the cold part: all but the timer. */
 #define COLD_READ_WORDS ((sizeof(struct flow_cold) - offsetof(struct flow_cold, sum)) / 8)
 
+/* All that touch_quick() goes by. */
+struct flow_quick {
+	uint64_t now_floor_ns; /* the clock's whole second */
+	uint64_t pause_ns;     /* shorter than any timeout, and ages nothing */
+	uint8_t flags[2][256]; /* next, by a packet's side */
+	uint8_t state[2][FLOW_TCP_FLAGS][FLOW_STATES_ROW]; /* next, by direction and flags */
+};
+
 struct flow_table {
 	struct bucket *buckets;
 	struct flow *hot;
@@ -68,11 +74,11 @@ struct flow_table {
 	/* Not 0: the timer of the place just given is set, for this tick or before. */
 	uint64_t armed_tick;
 	uint64_t now_tick;
-	uint64_t now_floor_ns; /* the clock's whole second */
 	uint64_t hash_mask;
 	flow_ended_fn ended;
 	flow_opened_fn opened;
 	void *arg;
+	struct flow_quick quick;
 	struct flow_timeouts timeouts;
 	struct flow_timeouts emergency;
 	uint64_t soonest_ns[FLOW_STATES];  /* of what holds now, but what UDP may turn out to be */
@@ -83,7 +89,7 @@ struct flow_table {
 	uint32_t walked;		   /* slots */
 	struct flow_stats stats;
 	struct wheel wheel;
-	uint8_t secret[192];
+	uint64_t secret[PKT_KEY_SECRETS];
 };
 
 /* --- index ------------------------------------------------------------- */
@@ -109,20 +115,16 @@ static inline uint32_t second_bucket(const struct flow_table *t, uint64_t hash)
 	return b + 1 == t->buckets_n ? 0 : b + 1;
 }
 
-static inline bool key_matches(const struct flow *f, const struct pkt_key *k)
+/* 0 if f has that key. All in one: it nearly always does, or differs anywhere. */
+static inline uint64_t key_diff(const struct flow *f, const struct pkt_key *k)
 {
-	/* Without branches: a key nearly always matches, or differs anywhere. */
-	const uint64_t diff =
-		(f->addr[0].w[0] ^ k->addr[0].w[0]) | (f->addr[0].w[1] ^ k->addr[0].w[1]) |
-		(f->addr[1].w[0] ^ k->addr[1].w[0]) | (f->addr[1].w[1] ^ k->addr[1].w[1]);
-	uint32_t ports[2];
-	uint16_t proto[2];
+	/* Ports, protocol, family; then state and flags, which are shifted out. */
+	const uint64_t rest = load_le64((const uint8_t *)f + offsetof(struct flow, port)) ^
+			      load_le64((const uint8_t *)k + offsetof(struct pkt_key, port));
 
-	memcpy(&ports[0], f->port, 4);
-	memcpy(&ports[1], k->port, 4);
-	memcpy(&proto[0], &f->proto, 2); /* and family */
-	memcpy(&proto[1], &k->proto, 2);
-	return (diff | (ports[0] ^ ports[1]) | (uint64_t)(proto[0] ^ proto[1])) == 0;
+	return (f->addr[0].w[0] ^ k->addr[0].w[0]) | (f->addr[0].w[1] ^ k->addr[0].w[1]) |
+	       (f->addr[1].w[0] ^ k->addr[1].w[0]) | (f->addr[1].w[1] ^ k->addr[1].w[1]) |
+	       rest << 16;
 }
 
 static inline uint32_t find_in(const struct flow_table *t, const struct bucket *b, uint64_t hash,
@@ -131,7 +133,7 @@ static inline uint32_t find_in(const struct flow_table *t, const struct bucket *
 	for (uint32_t m = bucket_match(b, tag_of(hash)); m; m &= m - 1) {
 		const uint32_t i = b->slot[__builtin_ctz(m)];
 
-		if (key_matches(&t->hot[i], k))
+		if (!key_diff(&t->hot[i], k))
 			return i;
 	}
 	return FLOW_NO_PLACE;
@@ -225,12 +227,20 @@ static void settle_udp(struct flow *f, const struct flow_cold *c)
 		store_relaxed(&f->state, (uint8_t)FLOW_UDP_STREAM);
 }
 
-/* Whether the time of f is over, by a packet's stamp or by the clock. */
+/* Whether the time of f may be over, by a packet's stamp or by the clock. */
+static inline bool is_past(const struct flow_table *t, const struct flow *f, uint64_t ts_ns)
+{
+	const uint64_t now_ns = ts_ns > t->quick.now_floor_ns ? ts_ns : t->quick.now_floor_ns;
+
+	return f->last_ns + t->soonest_ns[f->state] <= now_ns;
+}
+
+/* Whether it is. */
 static inline bool is_over(const struct flow_table *t, struct flow *f, uint64_t ts_ns)
 {
-	const uint64_t now_ns = ts_ns > t->now_floor_ns ? ts_ns : t->now_floor_ns;
+	const uint64_t now_ns = ts_ns > t->quick.now_floor_ns ? ts_ns : t->quick.now_floor_ns;
 
-	if (f->last_ns + t->soonest_ns[f->state] > now_ns)
+	if (!is_past(t, f, ts_ns))
 		return false;
 	settle_udp(f, &t->cold[f - t->hot]);
 	return deadline_ns(t, f) <= now_ns;
@@ -255,22 +265,20 @@ void flow_table_clock(struct flow_table *t, uint64_t now_ns)
 	if (!t->stats.started)
 		wheel_start(&t->wheel, tick);
 	t->now_tick = tick;
-	t->now_floor_ns = tick * NS_PER_SEC;
+	t->quick.now_floor_ns = tick * NS_PER_SEC;
 }
 
 /* --- the life of a flow --------------------------------------------------- */
 
-static uint64_t hash_key(const struct flow_table *t, const void *key)
+static inline uint64_t hash_key(const struct flow_table *t, const struct pkt_key *key)
 {
-	return XXH3_64bits_withSecret(key, sizeof(struct pkt_key), t->secret, sizeof(t->secret)) &
-	       t->hash_mask;
+	return pkt_key_hash(key, t->secret) & t->hash_mask;
 }
 
 static uint64_t hash_flow(const struct flow_table *t, const struct flow *f)
 {
-	struct pkt_key key;
+	struct pkt_key key = {.zero = 0};
 
-	memset(&key, 0, sizeof(key));
 	memcpy(key.addr, f->addr, sizeof(key.addr));
 	memcpy(key.port, f->port, sizeof(key.port));
 	key.proto = f->proto;
@@ -315,7 +323,7 @@ static void expire(struct flow_table *t, uint32_t i, uint64_t hash)
 	free_slot(t, i, hash);
 }
 
-static void set_tcp_state(struct flow_table *t, struct flow *f, enum flow_state next)
+static void set_state(struct flow_table *t, struct flow *f, enum flow_state next)
 {
 	const uint32_t i = (uint32_t)(f - t->hot);
 	const enum flow_state old = (enum flow_state)f->state;
@@ -337,7 +345,7 @@ static void spill_delta(struct flow_table *t, struct flow *f, unsigned side, uin
 	const uint32_t d = f->delta[side];
 
 	seq_write_begin(&c->seq);
-	seq_add(&c->sum[side].packets, (d >> FLOW_DELTA_BYTES_BITS) + packets);
+	seq_add(&c->sum[side].packets, (d >> FLOW_DELTA_SHIFT) + packets);
 	seq_add(&c->sum[side].bytes, (d & FLOW_DELTA_BYTES) + bytes);
 	seq_set(&f->delta[side], 0);
 	seq_write_end(&c->seq);
@@ -345,54 +353,51 @@ static void spill_delta(struct flow_table *t, struct flow *f, unsigned side, uin
 
 static inline void count(struct flow_table *t, struct flow *f, const struct pkt *p)
 {
-	const uint32_t d = f->delta[p->side];
+	const uint32_t d = f->delta[p->side] + (p->packets << FLOW_DELTA_SHIFT) + p->ip_bytes;
 
-	if (p->ip_bytes > FLOW_DELTA_BYTES - (d & FLOW_DELTA_BYTES) ||
-	    p->packets > FLOW_DELTA_PACKETS - (d >> FLOW_DELTA_BYTES_BITS))
+	if (__builtin_expect((d & FLOW_DELTA_FULL) | p->ip_bytes >> FLOW_DELTA_BYTES_BITS |
+				     p->packets >> FLOW_DELTA_PACKETS_BITS,
+			     0))
 		spill_delta(t, f, p->side, p->packets, p->ip_bytes);
 	else
-		store_relaxed(&f->delta[p->side], d + p->packets * FLOW_DELTA_PACKET + p->ip_bytes);
+		store_relaxed(&f->delta[p->side], d);
 }
 
-/* What a packet does to the flags and the state of a flow that is not of TCP. */
-static inline uint8_t advance_simple(struct flow *f, const struct pkt *p, unsigned direction)
+/* What a packet does to the flags of its flow, but for FLOW_AGED. Whatever is not
+ * about its protocol is not looked at later; not to ask is quicker. */
+static uint8_t next_flags(unsigned flags, unsigned side)
 {
-	uint8_t flags = f->flags;
+	const unsigned direction = side ^ flow_orig_side_of(flags);
 
-	if (f->state == FLOW_UDP_STREAM)
-		return flags;
-	if (flags & FLOW_ANSWERED)
-		flags |= FLOW_CONFIRMED;
-	if (p->ts_ns >= f->last_ns + FLOW_STREAM_MS * NS_PER_MSEC)
-		flags |= FLOW_AGED;
-	if (direction && !(flags & FLOW_ANSWERED)) /* the timeouts are the same */
-		store_relaxed(&f->state, (uint8_t)(f->state + 1));
-	return flags;
+	return (uint8_t)(flags | FLOW_HEARD | direction * FLOW_ANSWERED |
+			 (flags & FLOW_ANSWERED) * (FLOW_CONFIRMED / FLOW_ANSWERED));
 }
 
-/* What this packet does to the flags and the state of its flow. */
-static inline void advance(struct flow_table *t, struct flow *f, const struct pkt *p,
-			   enum flow_tcp_event event)
+static bool is_closing(enum flow_state s)
 {
-	const unsigned direction = p->side ^ flow_orig_side(f);
-	uint8_t flags = f->flags;
+	return s == FLOW_TCP_TIME_WAIT || s == FLOW_TCP_CLOSE;
+}
 
-	if (f->state < FLOW_TCP_STATES) {
-		const enum flow_state next = flow_tcp_next(f->state, direction, event);
+/* What the quick way goes by. Where a SYN begins another connection, no state is
+ * next that there is. */
+static void set_quick(struct flow_table *t)
+{
+	struct flow_quick *q = &t->quick;
 
-		if (__builtin_expect(next != f->state, 0))
-			set_tcp_state(t, f, next);
-	} else {
-		flags = advance_simple(f, p, direction);
+	for (unsigned i = 0; i < 2 * sizeof(q->flags[0]); i++)
+		q->flags[i / sizeof(q->flags[0])][i % sizeof(q->flags[0])] =
+			next_flags(i % sizeof(q->flags[0]), i / sizeof(q->flags[0]));
+	for (unsigned i = 0; i < 2 * FLOW_TCP_FLAGS * FLOW_STATES; i++) {
+		const enum flow_state s = (enum flow_state)(i % FLOW_STATES);
+		const uint8_t tcp_flags = i / FLOW_STATES % FLOW_TCP_FLAGS;
+		const unsigned direction = i / FLOW_STATES / FLOW_TCP_FLAGS;
+		const enum flow_tcp_event ev = flow_tcp_event(tcp_flags);
+
+		q->state[direction][tcp_flags][s] =
+			ev == FLOW_TCP_EV_SYN && is_closing(s)
+				? FLOW_STATES
+				: (uint8_t)flow_next_state(s, direction, ev);
 	}
-	flags |= (uint8_t)(FLOW_HEARD | direction * FLOW_ANSWERED);
-	if (flags != f->flags)
-		store_relaxed(&f->flags, flags);
-}
-
-static bool is_closing(const struct flow *f)
-{
-	return f->state == FLOW_TCP_TIME_WAIT || f->state == FLOW_TCP_CLOSE;
 }
 
 /* By a new one: p is its SYN. */
@@ -408,30 +413,70 @@ static void end_replaced(struct flow_table *t, struct flow *f, const struct pkt 
 
 struct flow *flow_table_touch(struct flow_table *t, const struct pkt *p)
 {
-	const enum flow_tcp_event event = flow_tcp_event(p->tcp_flags);
 	struct flow *f = &t->hot[p->guess];
+	unsigned direction;
+	uint8_t flags, next;
 
 	/* A live flow with this key is the one, wherever the index has it. */
-	if (__builtin_expect(!key_matches(f, &p->key), 0)) {
+	if (key_diff(f, &p->key)) {
 		const uint32_t i = find(t, p->hash, &p->key);
 
 		if (i == FLOW_NO_PLACE)
 			return NULL;
 		f = &t->hot[i];
 	}
-	if (__builtin_expect(is_over(t, f, p->ts_ns), 0)) {
+	if (is_over(t, f, p->ts_ns)) {
 		expire(t, (uint32_t)(f - t->hot), p->hash);
 		return NULL;
 	}
-	if (__builtin_expect(event == FLOW_TCP_EV_SYN, 0) && is_closing(f)) {
+	direction = p->side ^ flow_orig_side(f);
+	next = t->quick.state[direction][p->tcp_flags & FLOW_TCP_MASK][f->state];
+	if (next == FLOW_STATES) {
 		end_replaced(t, f, p);
 		return NULL;
 	}
 	count(t, f, p);
-	advance(t, f, p, event);
+	if (next != f->state)
+		set_state(t, f, (enum flow_state)next);
+	flags = t->quick.flags[p->side][f->flags];
+	if (p->ts_ns >= f->last_ns + FLOW_STREAM_MS * NS_PER_MSEC)
+		flags |= FLOW_AGED;
+	store_relaxed(&f->flags, flags);
 	if (p->ts_ns > f->last_ns)
 		store_relaxed(&f->last_ns, p->ts_ns);
 	return f;
+}
+
+/* flow_table_touch() of a packet that changes nothing but counters, stamp and
+ * flags: false, and nothing done, if it may do more. */
+static inline bool touch_quick(const struct flow_quick *q, struct flow *f, const struct pkt *p)
+{
+	const unsigned side = p->side, flags = f->flags, state = f->state;
+	const unsigned direction = side ^ flow_orig_side_of(flags);
+	const uint32_t delta = f->delta[side] + (1u << FLOW_DELTA_SHIFT) + p->ip_bytes;
+
+	/* Not after a pause, not out of order, not later than its second. */
+	if (key_diff(f, &p->key) | !p->is_simple || p->ts_ns - f->last_ns >= q->pause_ns ||
+	    p->ts_ns < q->now_floor_ns || delta & FLOW_DELTA_FULL ||
+	    q->state[direction][p->tcp_flags & FLOW_TCP_MASK][state] != state)
+		return false;
+	store_relaxed(&f->delta[side], delta);
+	store_relaxed(&f->flags, q->flags[side][flags]);
+	store_relaxed(&f->last_ns, p->ts_ns);
+	return true;
+}
+
+unsigned flow_table_touch_run(struct flow_table *t, const struct pkt *pkts, unsigned i, unsigned n,
+			      struct flow_hosts *hosts)
+{
+	for (; i < n; i++) {
+		struct flow *f = &t->hot[pkts[i].guess];
+
+		if (__builtin_expect(!touch_quick(&t->quick, f, &pkts[i]), 0))
+			break;
+		memcpy(hosts[i].of, f->host, sizeof(hosts[i].of));
+	}
+	return i;
 }
 
 void flow_table_attach(struct flow_table *t, struct flow *f, unsigned side, uint32_t host,
@@ -635,11 +680,13 @@ static void set_soonest(struct flow_table *t)
 	memcpy(t->soonest_ns, t->timeouts.ns, sizeof(t->soonest_ns));
 	if (stream_ns < *answered_ns)
 		*answered_ns = stream_ns;
-	if (!t->emergency_ns)
-		return;
-	for (unsigned s = 0; s < FLOW_STATES; s++)
+	for (unsigned s = 0; t->emergency_ns && s < FLOW_STATES; s++)
 		if (t->emergency.ns[s] < t->soonest_ns[s])
 			t->soonest_ns[s] = t->emergency.ns[s];
+	t->quick.pause_ns = FLOW_STREAM_MS * NS_PER_MSEC;
+	for (unsigned s = 0; s < FLOW_STATES; s++)
+		if (t->soonest_ns[s] < t->quick.pause_ns)
+			t->quick.pause_ns = t->soonest_ns[s];
 }
 
 static void set_emergency(struct flow_table *t, uint64_t begin_ns)
@@ -727,8 +774,8 @@ struct flow *flow_table_start(struct flow_table *t, uint32_t place, const struct
 	f.delta[0] = f.delta[1] = 0;
 	/* Stamped long ago, by another clock or in a file out of order: it comes
 	 * now, or the next packet of the flow would find it over. */
-	if (ts_ns + t->soonest_ns[f.state] <= t->now_floor_ns)
-		ts_ns = t->now_floor_ns;
+	if (ts_ns + t->soonest_ns[f.state] <= t->quick.now_floor_ns)
+		ts_ns = t->quick.now_floor_ns;
 	f.last_ns = ts_ns;
 
 	seq_write_begin(&c->seq);
@@ -749,20 +796,23 @@ struct flow *flow_table_start(struct flow_table *t, uint32_t place, const struct
 	counter_add(&t->stats.live, 1);
 	if (t->stats.live > t->enter_above && !t->emergency_ns) {
 		counter_add(&t->stats.emergencies, 1);
-		set_emergency(t, t->now_floor_ns);
+		set_emergency(t, t->quick.now_floor_ns);
 	}
 	return &t->hot[place];
 }
 
 /* --- batches and upkeep ------------------------------------------------------ */
 
-void flow_table_hash(const struct flow_table *t, struct pkt *pkts, unsigned n)
+void flow_table_hash(const struct flow_table *t, struct pkt *p)
 {
-	for (unsigned i = 0; i < n; i++) {
-		pkts[i].hash = hash_key(t, &pkts[i].key);
-		pkts[i].guess = 0;
+	p->hash = hash_key(t, &p->key);
+	p->guess = 0;
+}
+
+void flow_table_expect(const struct flow_table *t, const struct pkt *pkts, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
 		__builtin_prefetch(&t->buckets[first_bucket(t, pkts[i].hash)]);
-	}
 }
 
 /* p's flow is not in its first bucket b. */
@@ -868,7 +918,7 @@ bool flow_table_read(const struct flow_table *t, uint32_t i, uint32_t host, stru
 	for (unsigned s = 0; s < 2; s++) {
 		const uint32_t d = out->hot.delta[s];
 
-		out->sent[s].packets = out->cold.sum[s].packets + (d >> FLOW_DELTA_BYTES_BITS);
+		out->sent[s].packets = out->cold.sum[s].packets + (d >> FLOW_DELTA_SHIFT);
 		out->sent[s].bytes = out->cold.sum[s].bytes + (d & FLOW_DELTA_BYTES);
 	}
 	return out->hot.flags & FLOW_LIVE && (out->hot.host[0] == host || out->hot.host[1] == host);
@@ -923,6 +973,7 @@ int flow_table_new(struct flow_table **out, const struct flow_table_conf *c, str
 	t->free_head = FLOW_NO_PLACE;
 	t->hash_mask = c->hash_mask;
 	set_timeouts(t, c);
+	set_quick(t);
 	t->ended = c->ended;
 	t->opened = c->opened;
 	t->arg = c->arg;

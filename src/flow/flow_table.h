@@ -49,8 +49,8 @@ struct flow_table_conf {
 	struct flow_timeouts timeouts; /* copied */
 	/* Of half-open and unanswered flows in an emergency; copied. 0: as always. */
 	struct flow_timeouts emergency;
-	uint8_t secret[192]; /* key of the hash; copied */
-	uint64_t hash_mask;  /* ~0; fewer bits make a bad hash for tests */
+	uint64_t secret[PKT_KEY_SECRETS]; /* key of the hash, random; copied */
+	uint64_t hash_mask;		  /* ~0; fewer bits make a bad hash for tests */
 	flow_ended_fn ended;
 	flow_opened_fn opened;
 	void *arg; /* of both */
@@ -76,19 +76,33 @@ int flow_table_new(struct flow_table **out, const struct flow_table_conf *c, str
 /* Moves the clock; it never goes back. */
 void flow_table_clock(struct flow_table *t, uint64_t now_ns);
 
-/* Two steps of a batch, of 256 packets at most, before touching its packets:
- * hashes the keys and asks for the index lines; asks for the flows' lines, and
- * says which packets seem to be the first of theirs: their numbers to fresh,
- * how many they are is returned. Correct without them but for p->hash, which
- * touch, lookup and start need. */
-void flow_table_hash(const struct flow_table *t, struct pkt *pkts, unsigned n);
+/* Two steps of a batch, of 256 packets at most, before touching its packets: asks
+ * for the index lines; asks for the flows' lines, and says which packets seem to
+ * be the first of theirs: their numbers to fresh, how many they are is returned.
+ * Correct without them but for p->guess, which the second one fills. All need
+ * p->hash, by the secret of the table. */
+void flow_table_expect(const struct flow_table *t, const struct pkt *pkts, unsigned n);
 unsigned flow_table_prefetch(const struct flow_table *t, struct pkt *pkts, unsigned n,
 			     uint8_t *fresh);
+
+/* Instead, for one packet by itself: hashes its key, and guesses nothing. */
+void flow_table_hash(const struct flow_table *t, struct pkt *p);
 
 /* Hot path. The flow of a PKT_KIND_FLOW packet, with the packet counted on
  * it, or NULL if there is none (or its time was over, or the packet is a SYN
  * that wants a new one): see flow_table_start(). */
 struct flow *flow_table_touch(struct flow_table *t, const struct pkt *p);
+
+/* The hosts of a flow, by side. */
+struct flow_hosts {
+	uint32_t of[2];
+};
+
+/* The same for the packets from i on, n being their end, as long as each is found
+ * at once and nothing odd about it, and their flows' hosts: the number of the
+ * first that is not, which, as all behind it, is not touched. */
+unsigned flow_table_touch_run(struct flow_table *t, const struct pkt *pkts, unsigned i, unsigned n,
+			      struct flow_hosts *hosts);
 
 /* A place for the flow of p, which flow_table_touch() did not find, or
  * FLOW_NO_PLACE if the table is full and nothing near by may be dropped. The

@@ -102,10 +102,12 @@ uint64_t layer_counter_read(const struct layer_counts *c, unsigned i);
 
 /* What a thread decodes with. */
 struct pkt_decoder {
+	uint64_t secret[PKT_KEY_SECRETS]; /* that keys are hashed with; set by its owner */
 	/* The tunnels' ports in network order, each twice. */
 	uint16_t udp_ports[8];
 	struct decap_conf conf;
 	struct layer_counts counts;
+	uint32_t unknown_link; /* 1 + the last link type met that is not decoded; 0: none */
 };
 
 /* Counters are 0 then. */
@@ -113,8 +115,14 @@ void pkt_decoder_init(struct pkt_decoder *d, const struct decap_conf *c);
 
 /* Decodes f into p, opening the tunnels that are asked for, and counts its
  * layers. Returns p->verdict. Without a kind asked for, p is what pkt_decode()
- * says. Hot path. */
+ * says. */
 enum pkt_verdict pkt_decode_with(struct pkt_decoder *d, const struct frame *f, struct pkt *p);
+
+/* The same for n frames: the packets that are PKT_OK, one behind the other, and
+ * how many they are; of the others, how many were of each verdict is added. Hot
+ * path. */
+unsigned pkt_decode_all(struct pkt_decoder *d, const struct frame *frames, unsigned n,
+			struct pkt *pkts, uint64_t *verdicts);
 
 /* pkt_fanout() by the packet that counts. */
 unsigned pkt_fanout_with(struct pkt_decoder *d, const struct frame *f, unsigned n);

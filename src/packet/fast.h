@@ -18,86 +18,129 @@
 #define FAST_IPV6_BYTES	    40
 #define FAST_TCP_BYTES	    14 /* up to the flags */
 
-/* The addresses are in place in k, source first; puts the lower one first. */
-static inline uint8_t fast_key(struct pkt_key *k, const struct addr *src, const struct addr *dst,
-			       const uint8_t *ports, uint8_t proto, uint8_t family)
+/* What all such frames have in common: length, protocol and transport header of a
+ * packet of this family, whose header has so many bytes. False: it is not one. */
+static inline bool fast_rest(const struct frame *f, struct pkt *p, uint32_t length, uint8_t proto,
+			     uint8_t family, uint32_t header, const uint8_t *l4)
 {
-	const uint16_t sport = load_be16(ports), dport = load_be16(ports + 2);
-	const bool equal0 = src->w[0] == dst->w[0], equal1 = src->w[1] == dst->w[1];
-	const unsigned side = (src->w[0] > dst->w[0]) | (equal0 & (src->w[1] > dst->w[1])) |
-			      (equal0 & equal1 & (sport > dport));
+	/* Of the two numbers that pass below. */
+	const uint8_t class = proto >> 4;
 
-	k->addr[side] = *src;
-	k->addr[!side] = *dst;
-	k->port[side] = sport;
-	k->port[!side] = dport;
-	k->proto = proto;
-	k->family = family;
-	k->zero = 0;
-	return (uint8_t)side;
+	_Static_assert(PROTO_TCP >> 4 == PKT_TCP && PROTO_UDP >> 4 == PKT_UDP, "see class");
+	/* TCP or UDP (which of them is as good as random, so one test and not two),
+	 * all of what is read belonging to the packet, which is not longer than it
+	 * was on the wire. */
+	if ((uint32_t)(proto - PROTO_TCP) * (uint32_t)(proto - PROTO_UDP) != 0 ||
+	    length < header + FAST_TCP_BYTES || length + FAST_ETHERNET_BYTES > f->wirelen)
+		return false;
+	p->ts_ns = f->ts_ns;
+	p->ip_bytes = length;
+	p->packets = 1;
+	p->verdict = PKT_OK;
+	p->kind = PKT_KIND_FLOW;
+	p->quoted = PKT_QUOTE_NONE;
+	p->fragment = PKT_WHOLE;
+	p->is_reply = false;
+	p->is_simple = true;
+	p->family = family;
+	p->class = class;
+	p->tcp_flags = l4[13] & (uint8_t)(class - 1);
+	p->way = f->way;
+	return true;
 }
 
-/* Whether f is such a frame; then p is all filled, and *ports are source and
+/* Ports, protocol and family of a key whose side is known; returned as a word. */
+static inline uint64_t fast_ports(struct pkt *p, unsigned side, uint16_t sport, uint16_t dport,
+				  uint8_t proto, uint8_t family)
+{
+	const uint16_t change = (uint16_t)((sport ^ dport) & -side);
+	const uint64_t rest = pkt_key_rest(sport ^ change, dport ^ change, proto, family);
+
+	p->side = (uint8_t)side;
+	memcpy(p->key.port, &rest, sizeof(rest));
+	return rest;
+}
+
+/* Which address is the lower one is as good as random, too: they change places
+ * without a branch. And the key is hashed from registers, because what has just
+ * been stored in pieces is slow to load as a whole. */
+static inline bool fast_ipv4(const struct frame *f, struct pkt *p, const uint64_t *secret)
+{
+	const uint8_t *h = f->data + FAST_ETHERNET_BYTES, *l4 = h + FAST_IPV4_BYTES;
+	const uint16_t sport = load_be16(l4), dport = load_be16(l4 + 2);
+	struct addr src = {.w = {0, 0}}, dst = {.w = {0, 0}};
+	uint64_t change, rest;
+	unsigned side;
+
+	/* no options, no fragment */
+	if (h[0] != 0x45 || load_be16(h + 6) & 0x3fff ||
+	    !fast_rest(f, p, load_be16(h + 2), h[9], ADDR_V4, FAST_IPV4_BYTES, l4))
+		return false;
+	memcpy(src.b, h + 12, 4);
+	memcpy(dst.b, h + 16, 4);
+	side = src.w[0] > dst.w[0];
+	if (__builtin_expect(src.w[0] == dst.w[0], 0))
+		side = sport > dport;
+	change = (src.w[0] ^ dst.w[0]) & -(uint64_t)side;
+	src.w[0] ^= change;
+	dst.w[0] ^= change;
+	p->key.addr[0] = src;
+	p->key.addr[1] = dst;
+	rest = fast_ports(p, side, sport, dport, h[9], ADDR_V4);
+	p->hash = pkt_hash_ipv4(src.w[0], dst.w[0], rest, secret);
+	return true;
+}
+
+static inline bool fast_ipv6(const struct frame *f, struct pkt *p, const uint64_t *secret)
+{
+	const uint8_t *h = f->data + FAST_ETHERNET_BYTES, *l4 = h + FAST_IPV6_BYTES;
+	const uint16_t sport = load_be16(l4), dport = load_be16(l4 + 2);
+	struct addr src, dst;
+	uint64_t rest;
+	unsigned side;
+
+	if (h[0] >> 4 != ADDR_V6 || !fast_rest(f, p, load_be16(h + 4) + FAST_IPV6_BYTES, h[6],
+					       ADDR_V6, FAST_IPV6_BYTES, l4))
+		return false;
+	memcpy(src.b, h + 8, 16);
+	memcpy(dst.b, h + 24, 16);
+	side = (src.w[0] > dst.w[0]) | ((src.w[0] == dst.w[0]) & (src.w[1] > dst.w[1]));
+	if (__builtin_expect(addr_equal(&src, &dst), 0))
+		side = sport > dport;
+	for (unsigned i = 0; i < 2; i++) {
+		const uint64_t change = (src.w[i] ^ dst.w[i]) & -(uint64_t)side;
+
+		src.w[i] ^= change;
+		dst.w[i] ^= change;
+	}
+	p->key.addr[0] = src;
+	p->key.addr[1] = dst;
+	rest = fast_ports(p, side, sport, dport, h[6], ADDR_V6);
+	p->hash = pkt_hash_ipv6(&src, &dst, rest, secret);
+	return true;
+}
+
+/* Whether f is such a frame; then p is all filled, its key hashed with the
+ * PKT_KEY_SECRETS words of secret, and *ports are source and
  * destination port as they stand in it. */
-static inline bool fast_decode(const struct frame *f, struct pkt *p, uint32_t *ports)
+static inline bool fast_decode(const struct frame *f, struct pkt *p, uint32_t *ports,
+			       const uint64_t *secret)
 {
 	const uint8_t *h = f->data;
-	struct addr src, dst;
-	const uint8_t *l4;
-	uint32_t length, header;
 	uint16_t type;
-	uint8_t proto;
 
 	if (f->link != LINK_ETHERNET || f->gso_proto ||
 	    f->caplen < FAST_ETHERNET_BYTES + FAST_IPV4_BYTES + FAST_TCP_BYTES)
 		return false;
 	type = load_be16(h + 12);
-	h += FAST_ETHERNET_BYTES;
 	if (type == 0x0800) {
-		header = FAST_IPV4_BYTES;
-		/* no options, no fragment */
-		if (h[0] != 0x45 || load_be16(h + 6) & 0x3fff)
-			return false;
-		length = load_be16(h + 2);
-		proto = h[9];
-		src = (struct addr){.w = {0, 0}};
-		dst = (struct addr){.w = {0, 0}};
-		memcpy(src.b, h + 12, 4);
-		memcpy(dst.b, h + 16, 4);
-		l4 = h + FAST_IPV4_BYTES;
-	} else if (type == 0x86dd) {
-		header = FAST_IPV6_BYTES;
-		if (f->caplen < FAST_ETHERNET_BYTES + FAST_IPV6_BYTES + FAST_TCP_BYTES ||
-		    h[0] >> 4 != ADDR_V6)
-			return false;
-		length = load_be16(h + 4) + FAST_IPV6_BYTES;
-		proto = h[6];
-		memcpy(src.b, h + 8, 16);
-		memcpy(dst.b, h + 24, 16);
-		l4 = h + FAST_IPV6_BYTES;
-	} else {
-		return false;
+		memcpy(ports, h + FAST_ETHERNET_BYTES + FAST_IPV4_BYTES, 4);
+		return fast_ipv4(f, p, secret);
 	}
-	/* TCP or UDP, all of what is read belonging to the packet, which is not
-	 * longer than it was on the wire. */
-	if ((proto != PROTO_TCP && proto != PROTO_UDP) || length < header + FAST_TCP_BYTES ||
-	    length + FAST_ETHERNET_BYTES > f->wirelen)
+	if (type != 0x86dd || f->caplen < FAST_ETHERNET_BYTES + FAST_IPV6_BYTES + FAST_TCP_BYTES)
 		return false;
-	memcpy(ports, l4, 4);
-	p->ts_ns = f->ts_ns;
-	p->ip_bytes = length;
-	p->packets = 1;
-	p->verdict = PKT_OK;
-	p->class = proto == PROTO_TCP ? PKT_TCP : PKT_UDP;
-	p->kind = PKT_KIND_FLOW;
-	p->tcp_flags = proto == PROTO_TCP ? l4[13] : 0;
-	p->family = header == FAST_IPV4_BYTES ? ADDR_V4 : ADDR_V6;
-	p->way = f->way;
-	p->quoted = PKT_QUOTE_NONE;
-	p->is_reply = false;
-	p->fragment = PKT_WHOLE;
-	p->side = fast_key(&p->key, &src, &dst, l4, proto, p->family);
-	return true;
+	memcpy(ports, h + FAST_ETHERNET_BYTES + FAST_IPV6_BYTES, 4);
+	return fast_ipv6(f, p, secret);
 }
 
 #endif

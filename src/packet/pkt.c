@@ -66,16 +66,25 @@ __attribute__((noinline)) enum pkt_verdict frame_walk(struct pkt_decoder *d, con
 	if (w.is_opening)
 		tunnel_leave(&w, p);
 	p->verdict = w.verdict;
-	if (f->gso_proto && w.verdict == PKT_OK)
+	if (d && w.verdict == PKT_NOT_IP_LINK)
+		store_relaxed(&d->unknown_link, f->link + 1u);
+	if (w.verdict != PKT_OK)
+		return (enum pkt_verdict)w.verdict;
+	if (d)
+		p->hash = pkt_key_hash(&p->key, d->secret);
+	if (f->gso_proto)
 		segments_count(p, &w, f);
-	return (enum pkt_verdict)w.verdict;
+	p->is_simple = p->kind == PKT_KIND_FLOW && p->fragment == PKT_WHOLE && p->packets == 1 &&
+		       p->ip_bytes <= PKT_SIMPLE_BYTES;
+	return PKT_OK;
 }
 
 enum pkt_verdict pkt_decode(const struct frame *f, struct pkt *p)
 {
+	static const uint64_t nobodys[PKT_KEY_SECRETS];
 	uint32_t ports;
 
-	if (__builtin_expect(fast_decode(f, p, &ports), 1))
+	if (__builtin_expect(fast_decode(f, p, &ports, nobodys), 1))
 		return PKT_OK;
 	return frame_walk(NULL, f, p);
 }
@@ -100,17 +109,39 @@ static __attribute__((noinline)) bool note_fast(struct pkt_decoder *d, const str
 	return false;
 }
 
-enum pkt_verdict pkt_decode_with(struct pkt_decoder *d, const struct frame *f, struct pkt *p)
+static inline enum pkt_verdict decode(struct pkt_decoder *d, const struct frame *f, struct pkt *p)
 {
 	uint32_t ports;
 
-	if (__builtin_expect(fast_decode(f, p, &ports), 1)) {
+	if (__builtin_expect(fast_decode(f, p, &ports, d->secret), 1)) {
 		const unsigned hit = (p->class == PKT_UDP) & udp_ports_hit(d, ports);
 
 		if (__builtin_expect((hit | f->vlan_tpid) == 0, 1) || !note_fast(d, f, p))
 			return PKT_OK;
 	}
 	return frame_walk(d, f, p);
+}
+
+enum pkt_verdict pkt_decode_with(struct pkt_decoder *d, const struct frame *f, struct pkt *p)
+{
+	return decode(d, f, p);
+}
+
+unsigned pkt_decode_all(struct pkt_decoder *d, const struct frame *frames, unsigned n,
+			struct pkt *pkts, uint64_t *verdicts)
+{
+	unsigned good = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		const enum pkt_verdict v = decode(d, &frames[i], &pkts[good]);
+
+		if (__builtin_expect(v != PKT_OK, 0)) {
+			verdicts[v]++;
+			continue;
+		}
+		good++;
+	}
+	return good;
 }
 
 const char *pkt_verdict_name(enum pkt_verdict v)

@@ -12,9 +12,11 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/addr.h"
 #include "base/frame.h"
+#include "base/hash.h"
 
 /* Every frame gets exactly one. The first is the good one; those up to
  * PKT_NOT_IP_LAST make the class not_ip, the others malformed. */
@@ -96,23 +98,67 @@ struct pkt_key {
 	uint16_t zero;
 };
 
+/* Its bytes behind the addresses as one word, as they lie in memory. */
+static inline uint64_t pkt_key_rest(uint16_t port0, uint16_t port1, uint8_t proto, uint8_t family)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return port0 | (uint32_t)port1 << 16 | (uint64_t)proto << 32 | (uint64_t)family << 40;
+#else
+	return (uint64_t)port0 << 48 | (uint64_t)port1 << 32 | (uint32_t)proto << 24 |
+	       (uint32_t)family << 16;
+#endif
+}
+
+/* A keyed hash of it, from its words; of IPv4 addresses only the first ones count.
+ * Who knows the secret can make any number of keys collide; so it is random, and
+ * no hash leaves the process. */
+#define PKT_KEY_SECRETS 6
+
+static inline uint64_t pkt_hash_ipv4(uint64_t addr0, uint64_t addr1, uint64_t rest,
+				     const uint64_t s[PKT_KEY_SECRETS])
+{
+	return hash_fold(hash_fold(addr0 ^ s[0], addr1 ^ s[1]) ^ s[4], rest ^ s[5]);
+}
+
+static inline uint64_t pkt_hash_ipv6(const struct addr *addr0, const struct addr *addr1,
+				     uint64_t rest, const uint64_t s[PKT_KEY_SECRETS])
+{
+	const uint64_t h = hash_fold(addr0->w[0] ^ s[0], addr1->w[0] ^ s[1]) +
+			   hash_fold(addr0->w[1] ^ s[2], addr1->w[1] ^ s[3]);
+
+	return hash_fold(h ^ s[4], rest ^ s[5]);
+}
+
+static inline uint64_t pkt_key_hash(const struct pkt_key *k, const uint64_t s[PKT_KEY_SECRETS])
+{
+	const uint64_t rest = pkt_key_rest(k->port[0], k->port[1], k->proto, k->family);
+
+	if (k->family == ADDR_V4)
+		return pkt_hash_ipv4(k->addr[0].w[0], k->addr[1].w[0], rest, s);
+	return pkt_hash_ipv6(&k->addr[0], &k->addr[1], rest, s);
+}
+
+/* As many as the length fields of an IPv6 header can say. */
+#define PKT_SIMPLE_BYTES (40 + 65535)
+
 struct pkt {
 	struct pkt_key key; /* the flow it belongs to, or quotes */
 	uint64_t ts_ns;
-	uint64_t hash;	   /* of key; filled by whoever owns the secret */
+	uint64_t hash;	   /* of key; filled by whoever has the secret */
 	uint32_t guess;	   /* for whoever keeps flows: where its flow may be */
 	uint32_t ip_bytes; /* IP length, no link header; of all its packets */
 	uint32_t packets;  /* 1, or the segments that were merged into the frame */
 	uint8_t verdict;   /* enum pkt_verdict; the rest holds if PKT_OK */
-	uint8_t class;	   /* enum pkt_class */
 	uint8_t kind;	   /* enum pkt_kind */
+	uint8_t quoted;	   /* enum pkt_quote, of PKT_KIND_ICMP_ERROR */
+	uint8_t fragment;  /* enum pkt_fragment */
+	bool is_reply;	   /* an ICMP reply type */
+	bool is_simple;	   /* PKT_KIND_FLOW, PKT_WHOLE, one packet, PKT_SIMPLE_BYTES at most */
+	uint8_t family;	   /* of the packet itself */
+	uint8_t class;	   /* enum pkt_class */
 	uint8_t side;	   /* the side of key that is the source */
 	uint8_t tcp_flags; /* 0 if not captured */
-	uint8_t family;	   /* of the packet itself */
 	uint8_t way;	   /* enum frame_way */
-	uint8_t quoted;	   /* enum pkt_quote, of PKT_KIND_ICMP_ERROR */
-	bool is_reply;	   /* an ICMP reply type */
-	uint8_t fragment;  /* enum pkt_fragment */
 	uint32_t frag_id;  /* the datagram's identification, if it is not whole */
 	/* The packet's own addresses. For PKT_KIND_FLOW the same as the key's
 	 * and not filled: see pkt_src() and pkt_dst(). */

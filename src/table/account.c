@@ -11,14 +11,6 @@
 
 #include <string.h>
 
-/* The row that counts for a host. For HOST_NONE one behind the overflow record:
- * which end of a packet is inner is as good as random, and a wrong guess of the
- * processor at it costs more than a second row. */
-static inline struct shard_row *row_of(const struct account *a, uint32_t host)
-{
-	return &a->rows[host <= a->overflow ? host : a->overflow + 1];
-}
-
 static inline void prefetch_row(struct shard_row *r, unsigned class)
 {
 	__builtin_prefetch(r, 1);
@@ -183,7 +175,7 @@ static bool count_later(struct account *a, const struct pkt *p)
 	ask_for_fragments(a, p);
 	if (!fragments_later(a->fragments, &of_flow))
 		return false;
-	flow_table_hash(a->flows, &of_flow, 1);
+	flow_table_hash(a->flows, &of_flow);
 	return flow_table_count_fragment(a->flows, &of_flow);
 }
 
@@ -249,7 +241,7 @@ static void find_fresh_hosts(struct account *a, const uint8_t *at, unsigned n)
 			continue;
 		f->host[i % 2] = host_dir_touch_hashed(a->hosts, f->hash[i % 2],
 						       &p->key.addr[i % 2], p->family);
-		prefetch_row(row_of(a, f->host[i % 2]), p->class);
+		prefetch_row(&a->rows[f->host[i % 2]], p->class);
 	}
 	a->fresh[fresh_n].at = ACCOUNT_BATCH;
 }
@@ -304,87 +296,111 @@ static uint32_t attach_host(struct account *a, struct flow *f, const struct pkt 
 	return host[side];
 }
 
-/* find_ends() where a frame's direction tells what is a host: only one of its
- * ends is, and which one need not be what it was for the packet before. */
-static void find_ends_by_way(struct account *a, const struct pkt *p, struct account_ends *e,
-			     struct ledger *l)
+/* Where a frame's direction tells what is a host: only one of its ends is, and
+ * which one need not be what it was for the packet before. */
+static void find_hosts_by_way(struct account *a, const struct pkt *p, uint32_t host[2],
+			      struct ledger *l)
 {
 	const unsigned side = p->way == FRAME_WAY_OUT ? !p->side : p->side;
 	const bool is_host = end_by_way(a, p);
 	struct flow *f = is_host && p->kind == PKT_KIND_FLOW ? flow_table_touch(a->flows, p) : NULL;
-	uint32_t unknown[2], host;
 
+	host[!side] = HOST_NONE;
 	if (!f) {
-		count_unknown(a, p, false, unknown, l);
-		host = unknown[side];
-	} else {
-		if (p->fragment)
-			note_first(a, p, f, l);
-		host = f->host[side] != HOST_NONE ? f->host[side] : attach_host(a, f, p, side);
+		count_unknown(a, p, false, host, l);
+		return;
 	}
-	e->src = row_of(a, side == p->side ? host : HOST_NONE);
-	e->dst = row_of(a, side == p->side ? HOST_NONE : host);
+	if (p->fragment)
+		note_first(a, p, f, l);
+	host[side] = f->host[side] != HOST_NONE ? f->host[side] : attach_host(a, f, p, side);
 }
 
-/* Finds or starts the flow of a packet, and the rows of its hosts. `fresh` are
- * the hosts that are known, or NULL. */
-static inline void find_ends(struct account *a, const struct pkt *p, uint32_t *fresh,
-			     struct account_ends *e, struct ledger *l)
+/* Finds or starts the flow of a packet, and its hosts, by side. `fresh` are the
+ * hosts that are known, or NULL. */
+static void find_hosts(struct account *a, const struct pkt *p, const uint32_t *fresh,
+		       uint32_t host[2], struct ledger *l)
 {
 	struct flow *f = p->kind == PKT_KIND_FLOW ? flow_table_touch(a->flows, p) : NULL;
-	uint32_t unknown[2];
-	uint32_t *host = f ? f->host : fresh ? fresh : unknown;
 
 	if (f) {
-		if (__builtin_expect(p->fragment, 0))
+		if (p->fragment)
 			note_first(a, p, f, l);
-	} else {
-		count_unknown(a, p, fresh != NULL, host, l);
+		fresh = f->host;
 	}
-	e->src = row_of(a, host[p->side]);
-	e->dst = row_of(a, host[!p->side]);
-	prefetch_row(e->src, p->class);
-	prefetch_row(e->dst, p->class);
+	if (fresh) {
+		host[0] = fresh[0];
+		host[1] = fresh[1];
+	}
+	if (!f)
+		count_unknown(a, p, fresh != NULL, host, l);
 }
 
-static inline void find_all_ends(struct account *a, unsigned n, struct ledger *l)
+/* The hosts of all packets: as their flows have them, or one by one. */
+static void find_all_hosts(struct account *a, struct ledger *l)
 {
-	struct account_fresh *fresh = a->fresh;
+	const struct account_fresh *fresh = a->fresh;
+	unsigned i = 0;
 
-	for (unsigned i = 0; i < n; i++) {
-		if (a->by_way) {
-			find_ends_by_way(a, &a->pkts[i], &a->ends[i], l);
-		} else if (fresh->at == i) {
-			find_ends(a, &a->pkts[i], fresh->host, &a->ends[i], l);
+	for (;; i++) {
+		const struct pkt *p;
+
+		if (!a->by_way)
+			i = flow_table_touch_run(a->flows, a->pkts, i, a->pkts_n, a->hosts_of);
+		if (i == a->pkts_n)
+			return;
+		p = &a->pkts[i];
+		while (fresh->at < i)
 			fresh++;
-		} else {
-			find_ends(a, &a->pkts[i], NULL, &a->ends[i], l);
-		}
+		if (a->by_way)
+			find_hosts_by_way(a, p, a->hosts_of[i].of, l);
+		else
+			find_hosts(a, p, fresh->at == i ? fresh->host : NULL, a->hosts_of[i].of, l);
 	}
+}
+
+/* Puts an end of p behind the n there are. Which end of a packet is a host is as
+ * good as random, and a wrong guess of the processor at it costs more than
+ * writing one that does not stay. */
+static inline unsigned add_end(struct account *a, unsigned n, const struct pkt *p, uint32_t host,
+			       bool is_rx)
+{
+	const bool is_host = host != HOST_NONE;
+	struct shard_row *row = &a->rows[is_host ? host : a->overflow];
+	struct shard_sum *sum = &row->cls[p->class].sum[is_rx];
+
+	__builtin_prefetch(row, 1);
+	__builtin_prefetch(sum, 1);
+	a->ends[n] = (struct account_end){row, sum, p};
+	return n + is_host;
 }
 
 /* Counts the packets of the batch on their hosts, and adds them up. */
-static void count_hosts(const struct account *a, unsigned n, struct ledger *l)
+static void count_hosts(struct account *a, struct ledger *l)
 {
-	const struct shard_row *none = row_of(a, HOST_NONE);
-	uint64_t packets = 0, bytes = 0, internal = 0, internal_bytes = 0;
+	const unsigned pkts_n = a->pkts_n;
+	uint64_t packets = 0, bytes = 0, on_hosts = 0, on_hosts_bytes = 0;
+	unsigned n = 0;
 
-	for (unsigned i = 0; i < n; i++) {
-		const struct account_ends *e = &a->ends[i];
+	for (unsigned i = 0; i < pkts_n; i++) {
 		const struct pkt *p = &a->pkts[i];
-		const uint64_t both = (uint64_t) - (int64_t)((e->src != none) & (e->dst != none));
 
-		shard_row_tx(e->src, p);
-		shard_row_rx(e->dst, p);
+		n = add_end(a, n, p, a->hosts_of[i].of[0], p->side);
+		n = add_end(a, n, p, a->hosts_of[i].of[1], !p->side);
 		packets += p->packets;
 		bytes += p->ip_bytes;
-		internal += both & p->packets;
-		internal_bytes += both & p->ip_bytes;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		const struct account_end *e = &a->ends[i];
+
+		shard_row_count(e->row, e->sum, e->pkt);
+		on_hosts += e->pkt->packets;
+		on_hosts_bytes += e->pkt->ip_bytes;
 	}
 	l->verdict[PKT_OK] = packets;
 	l->counted_bytes += bytes;
-	l->internal = internal;
-	l->internal_bytes = internal_bytes;
+	/* On two hosts, or else on one. */
+	l->internal = on_hosts - (packets - l->transit);
+	l->internal_bytes = on_hosts_bytes - l->counted_bytes;
 }
 
 /* What follows from the rest: each packet is in one class. */
@@ -401,25 +417,14 @@ void account_batch(struct account *a, const struct frame *frames, unsigned n)
 {
 	struct ledger l = {0};
 	uint8_t fresh[ACCOUNT_BATCH];
-	unsigned good = 0;
+	const unsigned good = pkt_decode_all(&a->decoder, frames, n, a->pkts, l.verdict);
 
-	for (unsigned i = 0; i < n; i++) {
-		const enum pkt_verdict v = pkt_decode_with(&a->decoder, &frames[i], &a->pkts[good]);
-
-		if (__builtin_expect(v == PKT_OK, 1)) {
-			good++;
-			continue;
-		}
-		l.verdict[v]++;
-		if (v == PKT_NOT_IP_LINK)
-			store_relaxed(&a->unknown_link, (uint32_t)frames[i].link + 1);
-	}
 	a->pkts_n = good;
 	a->has_asked = false;
-	flow_table_hash(a->flows, a->pkts, good);
+	flow_table_expect(a->flows, a->pkts, good);
 	find_fresh_hosts(a, fresh, flow_table_prefetch(a->flows, a->pkts, good, fresh));
-	find_all_ends(a, good, &l);
-	count_hosts(a, good, &l);
+	find_all_hosts(a, &l);
+	count_hosts(a, &l);
 	complete(&l, n - good);
 	ledger_add(&a->ledger, &l);
 }

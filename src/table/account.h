@@ -22,10 +22,11 @@
 
 #define ACCOUNT_BATCH 64
 
-/* The rows that a packet counts on; what is not inner has one of its own, which
- * nobody reads. */
-struct account_ends {
-	struct shard_row *src, *dst;
+/* A packet of the batch, and a host's sum that it counts on. */
+struct account_end {
+	struct shard_row *row;
+	struct shard_sum *sum;
+	const struct pkt *pkt;
 };
 
 /* A packet that seems to begin a flow, by its number in the batch; and the hosts
@@ -39,26 +40,26 @@ struct account_fresh {
 struct account {
 	struct flow_table *flows;
 	struct fragments *fragments; /* NULL: later fragments are on no flow */
-	struct shard_row *rows; /* hosts_max, the overflow record, and one for what is not inner */
-	struct host_dir *hosts; /* shared */
-	const struct inner *inner; /* shared */
-	uint32_t overflow;	   /* index of the overflow record */
-	bool by_way;		   /* what is a host is told by a frame's direction */
-	uint64_t now_ns;	   /* the stream's clock; read by other threads */
+	struct shard_row *rows;	     /* hosts_max and the overflow record */
+	struct host_dir *hosts;	     /* shared */
+	const struct inner *inner;   /* shared */
+	uint32_t overflow;	     /* index of the overflow record */
+	bool by_way;		     /* what is a host is told by a frame's direction */
+	uint64_t now_ns;	     /* the stream's clock; read by other threads */
 	struct ledger_guarded ledger;
 	struct arena *arena;
 	/* table_note_losses(), table_note_ring(), table_note_times() */
 	uint64_t kernel_drops, ring_freezes, ring_blocks, ring_blocks_high;
 	uint64_t jumps_back, jumps_forward;
-	uint32_t unknown_link; /* 1 + the last link type met that is not decoded; 0: none */
 	/* Its counts are read by other threads. */
 	struct pkt_decoder decoder;
 	bool has_asked; /* for the fragments of this batch */
 	unsigned pkts_n;
 	uint32_t starting[2]; /* hosts of the connection that begins just now */
 	struct pkt pkts[ACCOUNT_BATCH];
-	struct account_ends ends[ACCOUNT_BATCH];
-	struct account_fresh fresh[ACCOUNT_BATCH + 1]; /* the last one ends the list */
+	struct flow_hosts hosts_of[ACCOUNT_BATCH];	/* of the same packets */
+	struct account_end ends[2 * ACCOUNT_BATCH + 2]; /* one at a time is written in vain */
+	struct account_fresh fresh[ACCOUNT_BATCH + 1];	/* the last one ends the list */
 };
 
 /* Moves the clock of this worker and its flows. */

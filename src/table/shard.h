@@ -14,10 +14,15 @@
 #include "base/atomics.h"
 #include "packet/pkt.h"
 
+struct shard_sum {
+	uint64_t packets, bytes;
+};
+
 /* Of one class: what the host sent and received. */
+enum shard_way { SHARD_TX, SHARD_RX };
+
 struct shard_class {
-	uint64_t tx_packets, tx_bytes;
-	uint64_t rx_packets, rx_bytes;
+	struct shard_sum sum[2]; /* by enum shard_way */
 };
 
 /* A TCP packet touches the first line only. */
@@ -39,24 +44,12 @@ static inline void shard_max(uint64_t *p, uint64_t v)
 		seq_set(p, v);
 }
 
-static inline void shard_row_tx(struct shard_row *r, const struct pkt *p)
+/* Counts p on a sum of r. */
+static inline void shard_row_count(struct shard_row *r, struct shard_sum *sum, const struct pkt *p)
 {
-	struct shard_class *c = &r->cls[p->class];
-
 	seq_write_begin(&r->seq);
-	seq_add(&c->tx_packets, p->packets);
-	seq_add(&c->tx_bytes, p->ip_bytes);
-	shard_max(&r->last_ns, p->ts_ns);
-	seq_write_end(&r->seq);
-}
-
-static inline void shard_row_rx(struct shard_row *r, const struct pkt *p)
-{
-	struct shard_class *c = &r->cls[p->class];
-
-	seq_write_begin(&r->seq);
-	seq_add(&c->rx_packets, p->packets);
-	seq_add(&c->rx_bytes, p->ip_bytes);
+	seq_add(&sum->packets, p->packets);
+	seq_add(&sum->bytes, p->ip_bytes);
 	shard_max(&r->last_ns, p->ts_ns);
 	seq_write_end(&r->seq);
 }

@@ -12,7 +12,7 @@
 #include "base/units.h"
 #include "table/internal.h"
 
-static int fill_secret(uint8_t *secret, size_t n, struct err *e)
+static int fill_secret(void *secret, size_t n, struct err *e)
 {
 	if (getrandom(secret, n, 0) != (ssize_t)n)
 		return err_sys(e, "getrandom of %zu bytes for a hash key", n);
@@ -61,7 +61,7 @@ static int account_new(struct account **out, struct table *t, const struct table
 		ret = err_set(e, -ENOMEM, "no memory for a worker");
 		goto fail;
 	}
-	a->rows = arena_zalloc(arena, ((size_t)c->hosts_max + 2) * sizeof(*a->rows));
+	a->rows = arena_zalloc(arena, ((size_t)c->hosts_max + 1) * sizeof(*a->rows));
 	if (!a->rows) {
 		ret = err_set(e, -ENOMEM,
 			      "no memory for the counters of %u hosts; lower --max-hosts",
@@ -74,6 +74,7 @@ static int account_new(struct account **out, struct table *t, const struct table
 	a->by_way = c->by_way;
 	a->starting[0] = a->starting[1] = HOST_NONE;
 	pkt_decoder_init(&a->decoder, &c->decap);
+	memcpy(a->decoder.secret, conf.secret, sizeof(a->decoder.secret));
 	a->overflow = c->hosts_max;
 	conf.arg = a;
 	ret = flow_table_new(&a->flows, &conf, arena, e);
@@ -170,10 +171,10 @@ static void row_add(struct shard_row *to, const struct shard_row *from)
 	to->conn_ended_ns = max64(to->conn_ended_ns, from->conn_ended_ns);
 	for (unsigned c = 0; c < PKT_CLASSES; c++) {
 		to->conns[c] += from->conns[c];
-		to->cls[c].tx_packets += from->cls[c].tx_packets;
-		to->cls[c].tx_bytes += from->cls[c].tx_bytes;
-		to->cls[c].rx_packets += from->cls[c].rx_packets;
-		to->cls[c].rx_bytes += from->cls[c].rx_bytes;
+		to->cls[c].sum[SHARD_TX].packets += from->cls[c].sum[SHARD_TX].packets;
+		to->cls[c].sum[SHARD_TX].bytes += from->cls[c].sum[SHARD_TX].bytes;
+		to->cls[c].sum[SHARD_RX].packets += from->cls[c].sum[SHARD_RX].packets;
+		to->cls[c].sum[SHARD_RX].bytes += from->cls[c].sum[SHARD_RX].bytes;
 	}
 }
 

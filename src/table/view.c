@@ -55,8 +55,10 @@ static void row_view(const struct table *t, struct view_host *out, const struct 
 
 	for (unsigned c = 0; c < PKT_CLASSES; c++) {
 		out->cls[c].conns = r->conns[c];
-		counter_view(&out->cls[c].tx, r->cls[c].tx_packets, r->cls[c].tx_bytes);
-		counter_view(&out->cls[c].rx, r->cls[c].rx_packets, r->cls[c].rx_bytes);
+		counter_view(&out->cls[c].tx, r->cls[c].sum[SHARD_TX].packets,
+			     r->cls[c].sum[SHARD_TX].bytes);
+		counter_view(&out->cls[c].rx, r->cls[c].sum[SHARD_RX].packets,
+			     r->cls[c].sum[SHARD_RX].bytes);
 		conns += r->conns[c];
 	}
 	out->half_open = r->half_open;

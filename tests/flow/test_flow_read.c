@@ -91,7 +91,7 @@ static void send(struct bench *b, uint16_t port, unsigned side, uint8_t flags, u
 	p.key.addr[0].b[0] = 10;
 	p.key.addr[0].b[3] = (uint8_t)port;
 	p.key.addr[1].b[0] = 11;
-	flow_table_hash(b->table, &p, 1);
+	flow_table_hash(b->table, &p);
 	if (flow_table_touch(b->table, &p))
 		return;
 	place = flow_table_place(b->table, &p);
@@ -169,7 +169,7 @@ static void packets_and_bytes_read_beside_the_worker_belong_together(void **stat
 	struct flow_table_conf c = {
 		.flows_max = FLOWS_MAX,
 		.hash_mask = UINT64_MAX,
-		.secret = "any",
+		.secret = {1, 2, 3, 4, 5, 6},
 		.ended = flow_ended,
 		.opened = flow_opened,
 		.arg = &b,

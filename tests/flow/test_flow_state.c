@@ -84,7 +84,7 @@ static void every_cell_of_the_tcp_table_is_as_nf_conntracks(void **state)
 			for (size_t s = 0; s < COUNT(states); s++) {
 				const enum flow_state from = states[s].state;
 				const enum flow_state want = state_named(table[d][e] + 3 * s, from);
-				const enum flow_state got = flow_tcp_next(from, d, event_of[e]);
+				const enum flow_state got = flow_next_state(from, d, event_of[e]);
 
 				cells++;
 				if (got != want)
@@ -102,7 +102,7 @@ static void no_state_becomes_half_open_again(void **state)
 	for (unsigned d = 0; d < 2; d++)
 		for (unsigned e = 0; e < FLOW_TCP_EVENTS; e++)
 			for (uint8_t s = FLOW_TCP_ESTABLISHED; s < FLOW_TCP_STATES; s++)
-				assert_false(flow_state_is_half_open((uint8_t)flow_tcp_next(
+				assert_false(flow_state_is_half_open((uint8_t)flow_next_state(
 					(enum flow_state)s, d, (enum flow_tcp_event)e)));
 }
 
@@ -136,7 +136,7 @@ static void handshake_and_close_walk_as_in_the_rfc(void **state)
 	(void)state;
 	assert_int_equal(s, FLOW_TCP_SYN_SENT);
 	for (size_t i = 0; i < COUNT(steps); i++) {
-		s = flow_tcp_next(s, steps[i].direction, flow_tcp_event(steps[i].flags));
+		s = flow_next_state(s, steps[i].direction, flow_tcp_event(steps[i].flags));
 		assert_int_equal(s, steps[i].then);
 	}
 }
@@ -148,13 +148,13 @@ static void after_a_simultaneous_open_the_first_ack_opens(void **state)
 		for (unsigned acks = 0; acks < 2; acks++) {
 			enum flow_state s = FLOW_TCP_SYN_SENT;
 
-			s = flow_tcp_next(s, 1, FLOW_TCP_EV_SYN);
+			s = flow_next_state(s, 1, FLOW_TCP_EV_SYN);
 			assert_string_equal(flow_state_name(s), "syn_sent2");
-			s = flow_tcp_next(s, first, FLOW_TCP_EV_SYNACK);
-			s = flow_tcp_next(s, !first, FLOW_TCP_EV_SYNACK);
+			s = flow_next_state(s, first, FLOW_TCP_EV_SYNACK);
+			s = flow_next_state(s, !first, FLOW_TCP_EV_SYNACK);
 			assert_string_equal(flow_state_name(s), "syn_recv");
 			assert_true(flow_state_is_half_open((uint8_t)s));
-			s = flow_tcp_next(s, acks, FLOW_TCP_EV_ACK);
+			s = flow_next_state(s, acks, FLOW_TCP_EV_ACK);
 			assert_int_equal(s, FLOW_TCP_ESTABLISHED);
 		}
 }
@@ -194,7 +194,7 @@ static void first_states_are_of_a_connection_picked_up_there(void **state)
 
 		for (size_t i = 0; i < COUNT(picked_up); i++)
 			assert_int_equal(flow_tcp_first(picked_up[i]),
-					 flow_tcp_next(FLOW_TCP_ESTABLISHED, d, picked_up[i]));
+					 flow_next_state(FLOW_TCP_ESTABLISHED, d, picked_up[i]));
 	}
 }
 

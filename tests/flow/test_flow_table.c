@@ -100,7 +100,7 @@ static uint8_t model_next(struct model_flow *f, const struct pkt *p)
 
 	f->is_answered |= direction;
 	if (p->class == PKT_TCP)
-		return (uint8_t)flow_tcp_next((enum flow_state)f->state, direction,
+		return (uint8_t)flow_next_state((enum flow_state)f->state, direction,
 					      flow_tcp_event(p->tcp_flags));
 	if (p->class == PKT_UDP) {
 		if (p->ts_ns > f->last_ns &&
@@ -212,7 +212,7 @@ static void hash(const struct model *m, struct pkt *p)
 {
 	uint8_t fresh;
 
-	flow_table_hash(m->table, p, 1);
+	flow_table_hash(m->table, p);
 	flow_table_prefetch(m->table, p, 1, &fresh);
 }
 
@@ -382,8 +382,8 @@ static struct model *model_new(unsigned seed, uint32_t flows_max, uint64_t hash_
 	m->all_near = hash_mask <= 0xff;
 	m->limit = m->all_near && flows_max > NEAR_FLOWS ? NEAR_FLOWS : flows_max;
 	m->replacing = m->opening = NO_KEY;
-	for (size_t i = 0; i < sizeof(c.secret); i++)
-		c.secret[i] = (uint8_t)random_next(&r);
+	for (size_t i = 0; i < PKT_KEY_SECRETS; i++)
+		c.secret[i] = random_next(&r);
 	flow_timeouts_init(&c.timeouts);
 	m->timeouts = c.timeouts;
 	make_keys(m, &r);

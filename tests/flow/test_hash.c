@@ -3,12 +3,11 @@
  * test_hash.c - can somebody who knows how the flow table hashes, but not its
  * secret, choose tuples that meet in few buckets?
  *
- * The hash is XXH3 (its specification: xxhash.com) of the key's 40 bytes. For
- * that length it is a sum of folded products, and whoever knows the secret can
- * make factors of two of them 0, so that 8 bytes between them no longer matter:
- * any number of tuples then has one hash. That is done here, for one secret and
- * for the well-known default one, and by trying, too; then it is seen what
- * becomes of those tuples under another secret.
+ * The hash is a sum of two folded products, folded once more with the rest of
+ * the key (packet/pkt.h). Whoever knows the secret can make a factor 0, so that
+ * the other one no longer matters: any number of tuples then has one hash. That
+ * is done here, for one secret and for one that somebody forgot to fill, and by
+ * trying, too; then it is seen what becomes of those tuples under another secret.
  *
  * The bound: n tuples that fall into b buckets by chance leave the longest one
  * at m or more with a probability below b * P(Poisson(n/b) >= m). bound() is the
@@ -23,9 +22,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 #include "flow/flow_table.h"
 #include "random.h"
@@ -42,30 +38,30 @@
 _Static_assert(sizeof(struct pkt_key) == 40, "the crafted tuples are made for this length");
 
 struct secret {
-	uint8_t b[192];
+	uint64_t w[PKT_KEY_SECRETS];
 };
 
 static void make_secret(struct secret *s, uint64_t seed)
 {
 	struct random r = {seed};
 
-	for (size_t i = 0; i < sizeof(s->b); i++)
-		s->b[i] = (uint8_t)random_next(&r);
+	for (size_t i = 0; i < PKT_KEY_SECRETS; i++)
+		s->w[i] = random_next(&r);
 }
 
-/* What the attacker knows: another secret, or that of the hash without a key. */
+/* What the attacker knows: another secret, or that it is all 0. */
 static const struct secret *known(bool is_default)
 {
-	static struct secret other, standard;
+	static struct secret other;
+	static const struct secret standard;
 
 	make_secret(&other, 4711);
-	memcpy(&standard, XXH3_kSecret, sizeof(standard));
 	return is_default ? &standard : &other;
 }
 
 static uint64_t hash_with(const struct secret *s, const struct pkt_key *k)
 {
-	return XXH3_64bits_withSecret(k, sizeof(*k), s->b, sizeof(s->b));
+	return pkt_key_hash(k, s->w);
 }
 
 /* By either half of the hash. */
@@ -134,16 +130,15 @@ static void tried_without_a_key(struct pkt_key *k, uint32_t i, struct random *r)
 	tried(k, r, true);
 }
 
-/* Bytes 8 to 15 of the first address do not count with the known secret: they
- * are in two products, whose other factors are 0. */
+/* Bytes 8 to 15 of the second address do not count with the known secret: what
+ * they are multiplied with is 0. */
 static void annulled(struct pkt_key *k, uint32_t i, bool is_default)
 {
 	const struct secret *s = known(is_default);
 
 	plain_key(k, ADDR_V6);
-	memcpy(k->addr[0].b, s->b, 8);
-	memcpy(k->addr[1].b, s->b + 56, 8);
-	put32(k->addr[0].b + 12, i);
+	k->addr[0].w[1] = s->w[2];
+	put32(k->addr[1].b + 12, i);
 }
 
 static void annulled_with_another_secret(struct pkt_key *k, uint32_t i, struct random *r)
@@ -285,7 +280,7 @@ static struct flow_table *table_new(const struct secret *s, uint32_t flows_max,
 	struct flow_table *t;
 
 	flow_timeouts_init(&c.timeouts);
-	memcpy(c.secret, s->b, sizeof(c.secret));
+	memcpy(c.secret, s->w, sizeof(c.secret));
 	assert_int_equal(arena_new(arena, NULL), 0);
 	assert_int_equal(flow_table_new(&t, &c, *arena, NULL), 0);
 	return t;
@@ -304,7 +299,8 @@ static void fill_buckets(const struct family *f, const struct secret *s, unsigne
 	for (uint32_t i = 0; i < TUPLES; i += BATCH) {
 		for (unsigned n = 0; n < BATCH; n++)
 			f->make(&pkts[n].key, i + n, &r);
-		flow_table_hash(t, pkts, BATCH);
+		for (unsigned n = 0; n < BATCH; n++)
+			flow_table_hash(t, &pkts[n]);
 		for (unsigned n = 0; n < BATCH; n++)
 			for (unsigned half = 0; half < 2; half++)
 				sizes[half][bucket_of(pkts[n].hash, half)]++;
@@ -374,7 +370,7 @@ static uint32_t refused_by(const struct secret *s, const struct family *f)
 		uint32_t place;
 
 		f->make(&p.key, i, &r);
-		flow_table_hash(t, &p, 1);
+		flow_table_hash(t, &p);
 		flow_table_prefetch(t, &p, 1, fresh);
 		if (flow_table_touch(t, &p))
 			continue; /* by chance: the tuple of another */

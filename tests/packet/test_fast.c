@@ -193,6 +193,7 @@ static void expect_same_pkt(const struct pkt *fast, const struct pkt *walk, unsi
 	expect_same(quoted, fast, walk, step);
 	expect_same(is_reply, fast, walk, step);
 	expect_same(fragment, fast, walk, step);
+	expect_same(is_simple, fast, walk, step);
 	expect_same(ts_ns, fast, walk, step);
 	expect(memcmp(&fast->key, &walk->key, sizeof(fast->key)) == 0, SEED, step);
 }
@@ -201,6 +202,7 @@ static void expect_same_pkt(const struct pkt *fast, const struct pkt *walk, unsi
  * lie alone on the heap, so that a sanitizer sees every read behind them. */
 static bool agrees(const struct sample *s, struct pkt *fast, unsigned step)
 {
+	static const uint64_t secret[PKT_KEY_SECRETS] = {5, 4, 3, 2, 1, 99};
 	uint8_t *alone = malloc(s->f.caplen ? s->f.caplen : 1);
 	struct frame f = s->f;
 	uint32_t ports = 0;
@@ -211,12 +213,13 @@ static bool agrees(const struct sample *s, struct pkt *fast, unsigned step)
 	f.data = alone;
 	memset(fast, 0xa5, sizeof(*fast));
 	memset(&walk, 0x5a, sizeof(walk));
-	is_fast = fast_decode(&f, fast, &ports);
+	is_fast = fast_decode(&f, fast, &ports, secret);
 	if (is_fast) {
 		const uint8_t *at = (const uint8_t *)&ports;
 
 		expect(frame_walk(NULL, &f, &walk) == PKT_OK, SEED, step);
 		expect_same_pkt(fast, &walk, step);
+		expect(fast->hash == pkt_key_hash(&walk.key, secret), SEED, step);
 		/* as they stand in the frame, source first */
 		expect(load_be16(at) == walk.key.port[walk.side], SEED, step);
 		expect(load_be16(at + 2) == walk.key.port[!walk.side], SEED, step);

@@ -82,12 +82,12 @@ static void put_random(struct craft *c, struct random *r, struct naive *n, struc
 	n->counted += inner[0] || inner[1];
 	n->internal += inner[0] && inner[1];
 	if (inner[0]) {
-		n->cls[end[0]][class].tx_packets++;
-		n->cls[end[0]][class].tx_bytes += ip_bytes;
+		n->cls[end[0]][class].sum[SHARD_TX].packets++;
+		n->cls[end[0]][class].sum[SHARD_TX].bytes += ip_bytes;
 	}
 	if (inner[1]) {
-		n->cls[end[1]][class].rx_packets++;
-		n->cls[end[1]][class].rx_bytes += ip_bytes;
+		n->cls[end[1]][class].sum[SHARD_RX].packets++;
+		n->cls[end[1]][class].sum[SHARD_RX].bytes += ip_bytes;
 	}
 }
 
@@ -101,10 +101,10 @@ static void check_host(const struct table *t, const struct naive *n, uint8_t x)
 		return;
 	}
 	for (unsigned c = 0; c < PKT_CLASSES; c++) {
-		assert_int_equal(h.cls[c].tx.packets, n->cls[x][c].tx_packets);
-		assert_int_equal(h.cls[c].tx.bytes, n->cls[x][c].tx_bytes);
-		assert_int_equal(h.cls[c].rx.packets, n->cls[x][c].rx_packets);
-		assert_int_equal(h.cls[c].rx.bytes, n->cls[x][c].rx_bytes);
+		assert_int_equal(h.cls[c].tx.packets, n->cls[x][c].sum[SHARD_TX].packets);
+		assert_int_equal(h.cls[c].tx.bytes, n->cls[x][c].sum[SHARD_TX].bytes);
+		assert_int_equal(h.cls[c].rx.packets, n->cls[x][c].sum[SHARD_RX].packets);
+		assert_int_equal(h.cls[c].rx.bytes, n->cls[x][c].sum[SHARD_RX].bytes);
 	}
 }
 
@@ -375,9 +375,9 @@ static void link_type_that_is_not_decoded_is_remembered(void **state)
 	struct view_totals v;
 
 	(void)state;
-	assert_int_equal(a->unknown_link, 0);
+	assert_int_equal(a->decoder.unknown_link, 0);
 	account_batch(a, &f, 1);
-	assert_int_equal(a->unknown_link, 106);
+	assert_int_equal(a->decoder.unknown_link, 106);
 	table_totals_view(t, &v);
 	assert_int_equal(v.ledger.not_ip, 1);
 	assert_int_equal(v.ledger.verdict[PKT_NOT_IP_LINK], 1);
