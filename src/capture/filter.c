@@ -65,9 +65,10 @@ static bool asks_the_kernel(const struct bpf_program *bpf)
 	return false;
 }
 
-/* Only its optimiser refuses an expression because it rejects all packets. */
-static int compile(struct bpf_program *out, uint16_t link, const char *text, bool may_reject_all,
-		   struct err *e)
+#define REJECTS_ALL 1
+
+/* 0; REJECTS_ALL: only libpcap's optimiser refuses it, because it does. */
+static int compile(struct bpf_program *out, uint16_t link, const char *text, struct err *e)
 {
 	pcap_t *p = pcap_open_dead(dlt_of(link), SOURCE_CAP_MAX);
 	int ret = 0;
@@ -76,10 +77,10 @@ static int compile(struct bpf_program *out, uint16_t link, const char *text, boo
 		return err_set(e, -ENOMEM, "no memory to compile a filter");
 	if (pcap_compile(p, out, text, 1, PCAP_NETMASK_UNKNOWN) < 0) {
 		ret = refused(text, link, pcap_geterr(p), e);
-		if (may_reject_all && pcap_compile(p, out, text, 0, PCAP_NETMASK_UNKNOWN) == 0)
-			ret = 0;
+		if (pcap_compile(p, out, text, 0, PCAP_NETMASK_UNKNOWN) == 0)
+			ret = REJECTS_ALL;
 	}
-	if (ret == 0 && asks_the_kernel(out)) {
+	if (ret >= 0 && asks_the_kernel(out)) {
 		pcap_freecode(out);
 		ret = refused(text, link, "it asks for what no capture file of it says", e);
 	}
@@ -87,14 +88,15 @@ static int compile(struct bpf_program *out, uint16_t link, const char *text, boo
 	return ret;
 }
 
-static int add_program(struct filter *f, uint16_t link, bool may_reject_all, struct err *e)
+/* As compile(). */
+static int add_program(struct filter *f, uint16_t link, struct err *e)
 {
 	struct program *p = calloc(1, sizeof(*p));
 	int ret;
 
 	if (!p)
 		return err_set(e, -ENOMEM, "no memory to compile a filter");
-	ret = compile(&p->bpf, link, f->text, may_reject_all, e);
+	ret = compile(&p->bpf, link, f->text, e);
 	if (ret < 0) {
 		free(p);
 		return ret;
@@ -102,25 +104,28 @@ static int add_program(struct filter *f, uint16_t link, bool may_reject_all, str
 	p->link = link;
 	p->next = f->last;
 	f->last = p;
-	return 0;
+	return ret;
 }
 
-/* Valid for one link type that is decoded at least. */
+/* Valid for one link type that is decoded at least. For all of them it is
+ * compiled now: later there may be no right to look up the names that it holds. */
 static int try_all(struct filter *f, struct err *e)
 {
-	static const uint16_t others[] = {
-		LINK_NULL, LINK_PPP,	   LINK_RAW,  LINK_PPP_HDLC, LINK_C_HDLC,
-		LINK_LOOP, LINK_LINUX_SLL, LINK_IPV4, LINK_IPV6,     LINK_LINUX_SLL2,
+	static const uint16_t links[] = {
+		LINK_NULL, LINK_PPP,	    LINK_RAW_12,   LINK_RAW_14,	   LINK_PPP_HDLC,
+		LINK_RAW,  LINK_C_HDLC,	    LINK_LOOP,	   LINK_LINUX_SLL, LINK_IPV4,
+		LINK_IPV6, LINK_LINUX_SLL2, LINK_ETHERNET,
 	};
-	struct err ignored;
-	const int ret = add_program(f, LINK_ETHERNET, false, e);
+	bool is_valid = false;
+	int ret = 0;
 
-	if (ret != -EINVAL)
-		return ret;
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		if (add_program(f, others[i], false, &ignored) == 0)
-			return 0;
-	return ret;
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+		ret = add_program(f, links[i], e);
+		if (ret == -ENOMEM)
+			return ret;
+		is_valid = is_valid || ret == 0;
+	}
+	return is_valid ? 0 : -EINVAL; /* with the words for Ethernet, the last */
 }
 
 int filter_new(struct filter **out, const char *text, struct err *e)
@@ -161,6 +166,8 @@ void filter_free(struct filter *f)
 /* Makes the program for a link type the first one. */
 static int choose_program(struct filter *f, uint16_t link, struct err *e)
 {
+	int ret;
+
 	for (struct program **at = &f->last; *at; at = &(*at)->next) {
 		struct program *p = *at;
 
@@ -171,7 +178,8 @@ static int choose_program(struct filter *f, uint16_t link, struct err *e)
 		f->last = p;
 		return 0;
 	}
-	return add_program(f, link, true, e);
+	ret = add_program(f, link, e);
+	return ret < 0 ? ret : 0;
 }
 
 int filter_match(struct filter *f, const struct frame *frame, struct err *e)

@@ -13,6 +13,7 @@
 #include <pcap/pcap.h>
 #include <string.h>
 
+#include "base/compat.h"
 #include "base/link.h"
 #include "capture/netdev.h"
 
@@ -150,46 +151,70 @@ static int program_for(const struct bpf_program **out, struct filter_live *f,
 	return 0;
 }
 
-static bool is_first_of_type(const struct filter_device *devices, size_t i)
+/* Whether frames of such devices are to pass: all, or those that are there. */
+static bool is_there(const struct filter_device *devices, size_t n, uint16_t hatype)
 {
-	for (size_t j = 0; j < i; j++)
-		if (devices[j].hatype == devices[i].hatype)
-			return false;
-	return true;
+	for (size_t i = 0; i < n; i++)
+		if (devices[i].hatype == hatype)
+			return true;
+	return false;
 }
 
-/* The filter's own program, for frames of devices of one type. */
-static int append_filter(struct program *p, struct filter_live *f, const struct filter_device *d,
-			 struct err *e)
+/* A test of the device's type, and behind it the program for those of `types`. */
+static void append_for_types(struct program *p, const struct filter_live *f,
+			     const struct bpf_program *one, const uint16_t *types, unsigned n)
 {
-	const struct bpf_program *one;
-	const int ret = program_for(&one, f, d, e);
-
-	if (ret < 0)
-		return ret;
 	load(p, SKF_AD_HATYPE);
-	emit(p, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, d->hatype);
+	for (unsigned i = 0; i < n; i++)
+		emit(p, BPF_JMP | BPF_JEQ | BPF_K, n - i, 0, types[i]);
 	emit(p, BPF_JMP | BPF_JA, 0, 0, one->bf_len);
 	append(p, one, f->snap);
+}
+
+/* For the devices that carry Ethernet, or those that carry bare IP. With `any`
+ * those that come later pass as well; but it is no fault of the filter's if it
+ * is not one for bare IP, and none of that is there. */
+static int append_filter(struct program *p, struct filter_live *f,
+			 const struct filter_device *devices, size_t n, uint16_t link, bool any,
+			 struct err *e)
+{
+	static const uint16_t all[] = {ARPHRD_ETHER, ARPHRD_LOOPBACK, ARPHRD_NONE,    ARPHRD_RAWIP,
+				       ARPHRD_PPP,   ARPHRD_TUNNEL,   ARPHRD_TUNNEL6, ARPHRD_SIT};
+	struct filter_device d = {"lo", 0, link == LINK_ETHERNET ? ARPHRD_ETHER : ARPHRD_NONE};
+	bool must = any && link == LINK_ETHERNET;
+	uint16_t types[sizeof(all) / sizeof(all[0])];
+	const struct bpf_program *one;
+	unsigned types_n = 0;
+	struct err ignored;
+	int ret;
+
+	for (size_t i = n; i-- > 0;)
+		if (netdev_link(devices[i].hatype) == link) {
+			d = devices[i];
+			must = true;
+		}
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (netdev_link(all[i]) == link && (any || is_there(devices, n, all[i])))
+			types[types_n++] = all[i];
+	ret = program_for(&one, f, &d, must ? e : &ignored);
+	if (ret < 0)
+		return must ? ret : 0;
+	if (types_n)
+		append_for_types(p, f, one, types, types_n);
 	return 0;
 }
 
-/* For each type of device its own; frames of others do not pass. */
+/* Frames of other devices do not pass. The program for bare IP is compiled in
+ * any case: it needs no rights, but files, for names that it may hold. */
 static int append_filters(struct program *p, struct filter_live *f,
 			  const struct filter_device *devices, size_t n, bool any, struct err *e)
 {
-	/* What may come later: then libpcap may not open it any more. */
-	static const struct filter_device later = {"lo", 0, ARPHRD_ETHER};
 	int ret = 0;
 
-	for (size_t i = 0; ret == 0 && i < n; i++) {
-		any = any && devices[i].hatype != later.hatype;
-		if (is_first_of_type(devices, i) &&
-		    netdev_link(devices[i].hatype) != NETDEV_LINK_UNKNOWN)
-			ret = append_filter(p, f, &devices[i], e);
-	}
-	if (ret == 0 && any)
-		ret = append_filter(p, f, &later, e);
+	if (any || is_there(devices, n, ARPHRD_ETHER) || is_there(devices, n, ARPHRD_LOOPBACK))
+		ret = append_filter(p, f, devices, n, LINK_ETHERNET, any, e);
+	if (ret == 0)
+		ret = append_filter(p, f, devices, n, LINK_RAW, any, e);
 	emit(p, BPF_RET | BPF_K, 0, 0, 0);
 	return ret;
 }

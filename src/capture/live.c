@@ -258,7 +258,7 @@ int live_watch_fd(const struct live *t)
 void live_watch(struct live *t)
 {
 	struct netdev before[LIVE_INTERFACES];
-	bool changed = t->any && t->conf.filter;
+	bool changed = false;
 	struct err e;
 
 	if (!netdev_watch_drain(t->watch_fd))
@@ -267,7 +267,7 @@ void live_watch(struct live *t)
 		struct interface *f = &t->interfaces[i];
 
 		before[i] = f->dev;
-		netdev_find(&f->dev, f->name, NULL);
+		netdev_look(&f->dev, f->name, t->watch_fd);
 		changed = changed || is_another(&before[i], &f->dev);
 	}
 	if (changed && set_filter(t, &e) < 0)

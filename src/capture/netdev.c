@@ -17,11 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/compat.h"
 #include "base/link.h"
-
-#ifndef ARPHRD_RAWIP
-#define ARPHRD_RAWIP 519
-#endif
 
 /* "eth0, lo" into text, as many as fit. */
 static void list_names(char *text, size_t n)
@@ -45,17 +42,13 @@ static int no_such(const char *name, struct err *e)
 		       names);
 }
 
-int netdev_find(struct netdev *out, const char *name, struct err *e)
+int netdev_look(struct netdev *out, const char *name, int fd)
 {
 	struct ifreq r;
-	int fd;
 
 	memset(out, 0, sizeof(*out));
 	if (strlen(name) >= sizeof(r.ifr_name))
-		return no_such(name, e);
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return err_sys(e, "socket to ask about interface %s", name);
+		return -ENODEV;
 	memset(&r, 0, sizeof(r));
 	memcpy(r.ifr_name, name, strlen(name));
 	if (ioctl(fd, SIOCGIFINDEX, &r) == 0)
@@ -66,8 +59,20 @@ int netdev_find(struct netdev *out, const char *name, struct err *e)
 		out->mtu = (uint32_t)r.ifr_mtu;
 	if (ioctl(fd, SIOCGIFFLAGS, &r) == 0)
 		out->is_up = r.ifr_flags & IFF_UP;
+	return out->index ? 0 : -ENODEV;
+}
+
+int netdev_find(struct netdev *out, const char *name, struct err *e)
+{
+	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int ret;
+
+	memset(out, 0, sizeof(*out));
+	if (fd < 0)
+		return err_sys(e, "socket to ask about interface %s", name);
+	ret = netdev_look(out, name, fd);
 	close(fd);
-	return out->index ? 0 : no_such(name, e);
+	return ret < 0 ? no_such(name, e) : 0;
 }
 
 uint16_t netdev_link(uint16_t hatype)

@@ -24,6 +24,9 @@ struct netdev {
 /* 0 and *out filled, or -ENODEV with e naming the interfaces there are. */
 int netdev_find(struct netdev *out, const char *name, struct err *e);
 
+/* The same by a socket of any kind that is open: makes none. -ENODEV alone. */
+int netdev_look(struct netdev *out, const char *name, int fd);
+
 /* The LINKTYPE_ of frames that a packet socket gives for a device of this
  * type; NETDEV_LINK_UNKNOWN if we cannot read them. */
 #define NETDEV_LINK_UNKNOWN 0xffff

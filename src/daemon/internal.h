@@ -32,7 +32,10 @@ enum {
 	OPT_USER,
 	OPT_DECAP,
 	OPT_VXLAN_PORT,
-	OPT_MAX_FRAGMENTS
+	OPT_MAX_FRAGMENTS,
+	OPT_NO_SANDBOX,
+	OPT_SOCKET_MODE,
+	OPT_SOCKET_GROUP
 };
 
 /* options_live.c: those of a live capture; the value is in getopt's optarg. */

@@ -26,6 +26,7 @@
 #include "daemon/options.h"
 #include "daemon/privileges.h"
 #include "daemon/report.h"
+#include "daemon/sandbox.h"
 #include "daemon/worker.h"
 #include "query/server.h"
 #include "table/table.h"
@@ -45,6 +46,7 @@ struct run {
 	bool is_live;
 	struct privileges_user user; /* to become, if live */
 	struct query_server *server;
+	struct sandbox *sandbox; /* NULL: none was wanted */
 	struct worker_team *team;
 	int signal_fd, ended_fd;
 	unsigned damaged; /* files; atomic */
@@ -54,6 +56,11 @@ struct run {
 	struct report_jumps jumps;
 	struct report_emergency emergency;
 };
+
+static const char *socket_path(const struct run *r)
+{
+	return r->o->socket ? r->o->socket : SOCKET_DEFAULT;
+}
 
 /* --- up --------------------------------------------------------------------- */
 
@@ -167,12 +174,43 @@ static uint32_t info_flags(const struct options *o)
 	       (o->by_way ? TCTABLE_INFO_NIC : 0);
 }
 
+static int enter_worker(void *arg, struct err *e)
+{
+	const struct run *r = arg;
+
+	return sandbox_enter(r->sandbox, r->is_live ? SANDBOX_CAPTURER : SANDBOX_READER, e);
+}
+
+static int enter_query(void *arg, struct err *e)
+{
+	const struct run *r = arg;
+
+	return sandbox_enter(r->sandbox, SANDBOX_QUERY, e);
+}
+
+/* Gives up what was needed to open everything; before there are other threads. */
+static int shut_in(struct run *r, struct err *e)
+{
+	const struct sandbox_conf conf = {
+		.files = r->o->reads,
+		.files_n = r->o->reads_n,
+		.folders = {r->is_live ? "/sys/devices" : NULL}, /* the NICs' counters */
+		.socket = r->server ? socket_path(r) : NULL,
+	};
+	int ret = r->is_live ? privileges_drop(&r->user, e)
+			     : privileges_keep_reading(r->o->reads_n > 1, e);
+
+	if (ret == 0 && !r->o->no_sandbox)
+		ret = sandbox_prepare(&r->sandbox, &conf, e);
+	return ret < 0 ? ret : sandbox_enter(r->sandbox, SANDBOX_PROCESS, e);
+}
+
 static int open_server(struct run *r, struct err *e)
 {
 	char interfaces[256];
 	const struct query_server_conf conf = {
 		.table = r->table,
-		.path = r->o->socket ? r->o->socket : SOCKET_DEFAULT,
+		.path = socket_path(r),
 		.mode = 0660,
 		.owned = r->is_live && geteuid() == 0,
 		.uid = r->user.uid,
@@ -180,6 +218,8 @@ static int open_server(struct run *r, struct err *e)
 		.source = r->is_live ? interfaces : r->o->reads[0],
 		.flags = info_flags(r->o),
 		.start_ns = wall_ns(),
+		.enter = enter_query,
+		.arg = r,
 	};
 
 	if (!r->is_live && !r->o->linger && r->o->speed <= 0 && !r->o->socket)
@@ -198,8 +238,7 @@ static int run_server(struct run *r, struct err *e)
 	ret = query_server_run(r->server, e);
 	if (ret < 0)
 		return ret;
-	snprintf(sentence, sizeof(sentence), "answering tctable on %s",
-		 r->o->socket ? r->o->socket : SOCKET_DEFAULT);
+	snprintf(sentence, sizeof(sentence), "answering tctable on %s", socket_path(r));
 	report_say(sentence);
 	return 0;
 }
@@ -300,6 +339,8 @@ static int set_up(struct run *r, struct err *e)
 		.in_step = !r->is_live,
 		.cpus = r->o->cpus,
 		.cpus_n = r->o->cpus_n,
+		.enter = enter_worker,
+		.arg = r,
 	};
 	int ret = r->is_live ? open_live(r, sources, e) : open_replay(r, sources, e);
 
@@ -308,13 +349,13 @@ static int set_up(struct run *r, struct err *e)
 	ret = open_server(r, e);
 	if (ret < 0)
 		return ret;
-	if (r->is_live) {
-		ret = privileges_drop(&r->user, e); /* before there are threads */
-		if (ret < 0)
-			return ret;
-	}
+	ret = shut_in(r, e);
+	if (ret < 0)
+		return ret;
 	ret = worker_team_start(&r->team, &team, e);
-	return ret < 0 ? ret : run_server(r, e);
+	if (ret == 0)
+		ret = run_server(r, e);
+	return ret < 0 ? ret : sandbox_enter(r->sandbox, SANDBOX_MAIN, e);
 }
 
 /* After the last frame. status: of the workers, with e filled if it is bad. */
@@ -349,6 +390,7 @@ static int run(struct run *r, struct err *e)
 
 	if (ret < 0)
 		return ret;
+	notify_open();
 	ret = take_signals(r, e);
 	if (ret < 0)
 		return ret;
@@ -375,6 +417,8 @@ static void close_all(struct run *r)
 	replay_close(r->replay);
 	listen_close(&r->listen);
 	table_free(r->table);
+	sandbox_free(r->sandbox);
+	notify_close();
 	if (r->signal_fd >= 0)
 		close(r->signal_fd);
 	if (r->ended_fd >= 0)

@@ -11,12 +11,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-void notify(const char *state)
+static int notify_fd = -1;
+
+void notify_open(void)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	size_t n;
-	int fd;
 
 	if (!path || (path[0] != '/' && path[0] != '@'))
 		return;
@@ -26,10 +27,21 @@ void notify(const char *state)
 	memcpy(to.sun_path, path, n);
 	if (path[0] == '@') /* an abstract name begins with a 0 */
 		to.sun_path[0] = 0;
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return;
-	sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&to,
-	       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
-	close(fd);
+	notify_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (notify_fd >= 0 && connect(notify_fd, (const struct sockaddr *)&to,
+				      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
+		notify_close();
+}
+
+void notify(const char *state)
+{
+	if (notify_fd >= 0)
+		send(notify_fd, state, strlen(state), MSG_NOSIGNAL);
+}
+
+void notify_close(void)
+{
+	if (notify_fd >= 0)
+		close(notify_fd);
+	notify_fd = -1;
 }

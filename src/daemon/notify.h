@@ -6,6 +6,10 @@
 #ifndef DAEMON_NOTIFY_H
 #define DAEMON_NOTIFY_H
 
+/* Connects to it, while there is a right to. */
+void notify_open(void);
+void notify_close(void);
+
 /* "READY=1", "STOPPING=1". Nothing happens if nobody asked; a manager that
  * does not listen is its own affair. */
 void notify(const char *state);

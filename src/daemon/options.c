@@ -77,6 +77,7 @@ const char options_help[] =
 	"      --linger             at the end of the files go on answering tctable\n"
 	"  -q, --quiet              at the end the ledger alone, not the table of hosts\n"
 	"      --json               at the end, for programs\n"
+	"      --no-sandbox         keep the right to all system calls and files: to debug\n"
 	"  -h, --help               this text\n"
 	"  -V, --version            the version\n"
 	"\n"
@@ -112,6 +113,7 @@ static const struct option longs[] = {
 	{"quiet", no_argument, NULL, 'q'},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"linger", no_argument, NULL, OPT_LINGER},
+	{"no-sandbox", no_argument, NULL, OPT_NO_SANDBOX},
 	{"socket", required_argument, NULL, OPT_SOCKET},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, 'V'},
@@ -308,6 +310,9 @@ static int parse_one(struct options *o, int opt, char **argv, struct err *e)
 		return 0;
 	case OPT_LINGER:
 		o->linger = true;
+		return 0;
+	case OPT_NO_SANDBOX:
+		o->no_sandbox = true;
 		return 0;
 	case OPT_SOCKET:
 		if (!*optarg)

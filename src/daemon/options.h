@@ -47,6 +47,7 @@ struct options {
 	struct decap_conf decap;
 	double speed; /* 1: as recorded; 0: as fast as possible */
 	bool quiet, json, linger;
+	bool no_sandbox;
 	const char *socket; /* NULL: the default one, if any is opened */
 };
 

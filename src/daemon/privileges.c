@@ -32,6 +32,11 @@ int privileges_find_user(struct privileges_user *out, const char *name, struct e
 	return 0;
 }
 
+static int gain_none(struct err *e)
+{
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? err_sys(e, "no_new_privs") : 0;
+}
+
 int privileges_drop(const struct privileges_user *user, struct err *e)
 {
 	capng_clear(CAPNG_SELECT_ALL);
@@ -46,7 +51,17 @@ int privileges_drop(const struct privileges_user *user, struct err *e)
 	} else if (capng_apply(geteuid() == 0 ? CAPNG_SELECT_ALL : CAPNG_SELECT_CAPS) < 0) {
 		return err_set(e, -EPERM, "cannot give up capabilities");
 	}
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return err_sys(e, "no_new_privs");
-	return 0;
+	return gain_none(e);
+}
+
+int privileges_keep_reading(bool files_to_come, struct err *e)
+{
+	const bool may = capng_have_capability(CAPNG_EFFECTIVE, CAP_DAC_READ_SEARCH);
+
+	capng_clear(CAPNG_SELECT_ALL);
+	if (files_to_come && may)
+		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_DAC_READ_SEARCH);
+	if (capng_apply(geteuid() == 0 ? CAPNG_SELECT_ALL : CAPNG_SELECT_CAPS) < 0)
+		return err_set(e, -EPERM, "cannot give up capabilities");
+	return gain_none(e);
 }

@@ -10,6 +10,7 @@
 #ifndef DAEMON_PRIVILEGES_H
 #define DAEMON_PRIVILEGES_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -27,5 +28,9 @@ int privileges_find_user(struct privileges_user *out, const char *name, struct e
 /* As root: becomes the user, without supplementary groups. Anybody: keeps no
  * capability, in no set, and can gain none (no_new_privs). 0, or -EPERM. */
 int privileges_drop(const struct privileges_user *user, struct err *e);
+
+/* The same for who reads capture files, and stays who it is. With files yet to
+ * be opened it keeps the right to read any file, if it has that. */
+int privileges_keep_reading(bool files_to_come, struct err *e);
 
 #endif

@@ -14,6 +14,7 @@
 
 #include "base/atomics.h"
 #include "flow/flow_table.h"
+#include "table/settings.h"
 
 #define SWEEP_BUDGET 128  /* flows looked at after each batch: what 64 packets can start, twice */
 #define SWEEP_ALL    4096 /* when there is time */
@@ -33,6 +34,8 @@ struct worker {
 
 struct worker_team {
 	struct table *table;
+	worker_enter_fn enter;
+	void *arg;
 	int ended_fd;
 	bool in_step;
 	bool is_forgetting; /* hosts are out of the directory, and wait to be given back */
@@ -158,6 +161,7 @@ static int work(struct worker *w)
 			return n == -ENODATA ? 0 : n;
 		if (stop && n == 0)
 			return 0;
+		settings_take(w->account);
 		account_clock(w->account, w->now_ns);
 		if (w->now_ns / SOURCE_TICK_NS != w->tick)
 			turn_second(w);
@@ -176,7 +180,9 @@ static void *worker_main(void *arg)
 	const uint64_t one = 1;
 
 	pthread_setname_np(pthread_self(), w->name);
-	w->status = work(w);
+	w->status = w->team->enter ? w->team->enter(w->team->arg, &w->err) : 0;
+	if (w->status == 0)
+		w->status = work(w);
 	sweep_all(w);
 	excuse(w->team, 1);
 	__atomic_fetch_add(&w->team->ended, 1, __ATOMIC_RELEASE);
@@ -269,6 +275,8 @@ int worker_team_start(struct worker_team **out, const struct worker_team_conf *c
 	if (!t)
 		return err_set(e, -ENOMEM, "no memory for %u workers", c->n);
 	t->table = c->table;
+	t->enter = c->enter;
+	t->arg = c->arg;
 	t->ended_fd = c->ended_fd;
 	t->in_step = c->in_step;
 	t->present = c->n;

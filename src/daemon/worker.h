@@ -24,14 +24,19 @@
 
 struct worker_team;
 
+/* What each worker does before its work; 0, or -errno with e filled: it ends. */
+typedef int (*worker_enter_fn)(void *arg, struct err *e);
+
 struct worker_team_conf {
 	struct table *table;
 	const struct source *sources; /* one for each of the table's workers; copied, not closed */
 	unsigned n;
-	int ended_fd;	      /* an eventfd that gets 1 added when a worker has ended */
-	bool in_step;	      /* see above */
-	const uint16_t *cpus; /* one for each worker, in turn; copied */
-	size_t cpus_n;	      /* 0: any */
+	int ended_fd;	       /* an eventfd that gets 1 added when a worker has ended */
+	bool in_step;	       /* see above */
+	const uint16_t *cpus;  /* one for each worker, in turn; copied */
+	size_t cpus_n;	       /* 0: any */
+	worker_enter_fn enter; /* NULL: nothing */
+	void *arg;
 };
 
 /* 0 and *out set, or -errno with e filled. */

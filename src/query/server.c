@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,11 @@ struct query_server {
 	uint64_t stall_ns;
 	uint64_t deaf_until_ns; /* 0: listening */
 	int epoll_fd, stop_fd;
+	int (*enter)(void *arg, struct err *e);
+	void *arg;
+	sem_t entered;
+	int enter_ret; /* of enter, with its sentence; before `entered` is posted */
+	struct err enter_err;
 	bool is_stopping;
 	bool is_running; /* the thread */
 	pthread_t thread;
@@ -227,6 +233,18 @@ static bool hear_all(struct query_server *s, const struct epoll_event *events, i
 	return is_called;
 }
 
+/* Whoever started us waits for this. */
+static bool enter(struct query_server *s)
+{
+	bool is_in;
+
+	pthread_setname_np(pthread_self(), "query");
+	s->enter_ret = s->enter ? s->enter(s->arg, &s->enter_err) : 0;
+	is_in = s->enter_ret == 0;
+	sem_post(&s->entered);
+	return is_in;
+}
+
 static void *run(void *arg)
 {
 	struct query_server *s = arg;
@@ -234,6 +252,8 @@ static void *run(void *arg)
 	uint64_t now_ns = monotonic_ns(), next_ns = UINT64_MAX;
 	bool more = false, is_called;
 
+	if (!enter(s))
+		return NULL;
 	while (!s->is_stopping) {
 		const int n = epoll_wait(s->epoll_fd, events, EVENTS,
 					 more ? 0 : timeout_ms(s, next_ns, now_ns));
@@ -285,21 +305,31 @@ static int open_fds(struct query_server *s, struct err *e)
 	return 0;
 }
 
-/* With every signal blocked, so that they all go to the daemon's main thread. */
+/* With every signal blocked, so that they all go to the daemon's main thread;
+ * but not the one that is about what the thread itself did. */
 static int start_thread(struct query_server *s, struct err *e)
 {
 	sigset_t all, before;
 	int ret;
 
 	sigfillset(&all);
+	sigdelset(&all, SIGSYS);
+	sem_init(&s->entered, 0, 0);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	ret = pthread_create(&s->thread, NULL, run, s);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (ret)
+	if (ret) {
+		sem_destroy(&s->entered);
 		return err_set(e, -ret, "cannot start the query thread: %s", strerror(ret));
-	pthread_setname_np(s->thread, "query");
-	s->is_running = true;
-	return 0;
+	}
+	while (sem_wait(&s->entered) < 0)
+		;
+	sem_destroy(&s->entered);
+	s->is_running = s->enter_ret == 0;
+	if (s->is_running)
+		return 0;
+	pthread_join(s->thread, NULL);
+	return err_set(e, s->enter_ret, "%s", s->enter_err.text);
 }
 
 static void close_all(struct query_server *s)
@@ -323,6 +353,8 @@ int query_server_open(struct query_server **out, const struct query_server_conf 
 	if (!s)
 		return err_set(e, -ENOMEM, "no memory for the query server");
 	s->socket.fd = s->epoll_fd = s->stop_fd = -1;
+	s->enter = conf->enter;
+	s->arg = conf->arg;
 	s->stall_ns = conf->stall_ns ? conf->stall_ns : QUERY_STALL_DEFAULT;
 	context_init(&s->ctx, conf);
 	ret = socket_listen(&s->socket, conf, e);

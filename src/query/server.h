@@ -4,7 +4,8 @@
  *
  * Threading: open, run and stop by one thread. The server has a thread of its
  *            own ("query") from run to stop, which reads the table through table/view.h and
- *            never makes a worker wait. All signals are blocked in it.
+ *            never makes a worker wait. All signals are blocked in it, but for
+ *            SIGSYS, which tells it what a sandbox has refused it.
  * Memory:    at most QUERY_CLIENTS clients, each with one chunk of an answer
  *            and what it asked last; the dumps of connections share a pool of
  *            QUERY_REFS_POOL, and a dump of hosts into a fixed room has one
@@ -40,6 +41,10 @@ struct query_server_conf {
 	uint32_t flags;	      /* TCTABLE_INFO_* */
 	uint64_t start_ns;    /* when the daemon started */
 	uint64_t stall_ns;    /* 0: QUERY_STALL_DEFAULT */
+	/* The thread's first act: 0, or -errno with e filled; then run fails with
+	 * that. NULL: nothing. */
+	int (*enter)(void *arg, struct err *e);
+	void *arg;
 };
 
 /* Listens: who asks will wait. 0 and *out set; -EADDRINUSE: another daemon is already
