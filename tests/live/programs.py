@@ -123,8 +123,11 @@ class Tcsniff:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+        said = self.said()
         for f in (self.notify, self.errors, self.out):
             f.close()
+        if "the sandbox refused" in said:
+            raise AssertionError(said)
 
 
 class Tcpdump:

@@ -64,6 +64,8 @@ class Life(LiveTest):
                 for kind in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
                     self.assertEqual(int(status[kind], 16), 0, kind)
                 self.assertEqual(status["NoNewPrivs"], "1")
+                self.assertEqual(status["Seccomp"], "2")
+                self.assertEqual(status.get("Seccomp_filters", "2"), "2")  # its own, the process's
 
     def test_nothing_is_left_of_its_privileges(self):
         try:
@@ -73,6 +75,16 @@ class Life(LiveTest):
         self.assert_powerless(self.start("--fanout", "2"), user)
         self.assert_powerless(self.start("--user", "daemon"), "daemon")
         self.assertIn("no-such-user", self.refused("--user", "no-such-user"))
+
+    def test_without_the_sandbox_only_privileges_are_gone(self):
+        daemon = self.start("--no-sandbox")
+        for name, status in threads(daemon.pid):
+            with self.subTest(thread=name):
+                self.assertEqual(status["Seccomp"], "0")
+                self.assertEqual(status["NoNewPrivs"], "1")
+                self.assertEqual(int(status["CapEff"], 16), 0)
+        self.out.send(*[plain("10.0.0.1", AWAY)] * 10)
+        daemon.wait_received(10)
 
     def test_capabilities_are_enough_and_necessary(self):
         program = shutil.copy(programs.TCSNIFF, self.folder)
