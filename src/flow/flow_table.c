@@ -71,6 +71,7 @@ struct flow_table {
 	uint32_t free_head;
 	uint32_t end; /* slots used so far */
 	uint32_t flows_max;
+	uint32_t flows_limit; /* of live ones; at most flows_max */
 	/* Not 0: the timer of the place just given is set, for this tick or before. */
 	uint64_t armed_tick;
 	uint64_t now_tick;
@@ -87,6 +88,7 @@ struct flow_table {
 	uint64_t emergency_ns;		   /* when it began; 0: there is none */
 	uint64_t walk_tick;		   /* of the walk at hand */
 	uint32_t walked;		   /* slots */
+	uint32_t retimed, retime_end;	   /* slots that have the timers of other timeouts */
 	struct flow_stats stats;
 	struct wheel wheel;
 	uint64_t secret[PKT_KEY_SECRETS];
@@ -545,7 +547,7 @@ static enum flow_state first_state(const struct pkt *p)
 
 static bool is_full(const struct flow_table *t)
 {
-	return t->free_head == FLOW_NO_PLACE && t->end == t->flows_max;
+	return t->stats.live >= t->flows_limit;
 }
 
 /* An entry of b that nobody would miss, BUCKET_NONE if there is none. */
@@ -881,10 +883,28 @@ static uint64_t timer_due(void *arg, uint32_t i, uint64_t now)
 	return 0;
 }
 
+/* Sets timers anew, at most of n slots: the timeouts have changed since they were
+ * set. Returns whether more are left. */
+static bool retime(struct flow_table *t, uint32_t n)
+{
+	for (; n && t->retimed < t->retime_end; n--) {
+		const uint32_t i = t->retimed++;
+
+		if (!(t->hot[i].flags & FLOW_LIVE))
+			continue;
+		wheel_remove(&t->wheel, i);
+		wheel_add(&t->wheel, i, ask_tick(t, &t->hot[i], t->now_tick));
+	}
+	return t->retimed < t->retime_end;
+}
+
 uint32_t flow_table_sweep(struct flow_table *t, uint32_t budget)
 {
+	const bool is_retiming = t->retimed < t->retime_end && retime(t, budget / 4 + 1);
 	uint32_t asked = wheel_sweep(&t->wheel, t->now_tick, budget, timer_due, t);
 
+	if (is_retiming)
+		return budget;
 	if (!t->emergency_ns)
 		return asked;
 	asked += walk(t, budget - asked);
@@ -926,7 +946,7 @@ bool flow_table_read(const struct flow_table *t, uint32_t i, uint32_t host, stru
 
 void flow_table_stats(const struct flow_table *t, struct flow_stats *out)
 {
-	out->capacity = t->flows_max;
+	out->capacity = load_relaxed(&t->flows_limit);
 	out->live = load_relaxed(&t->stats.live);
 	out->started = load_relaxed(&t->stats.started);
 	out->expired = load_relaxed(&t->stats.expired);
@@ -939,12 +959,13 @@ void flow_table_stats(const struct flow_table *t, struct flow_stats *out)
 
 /* --- set-up ------------------------------------------------------------------------ */
 
-static void set_timeouts(struct flow_table *t, const struct flow_table_conf *c)
+static void set_timeouts(struct flow_table *t, const struct flow_timeouts *timeouts,
+			 const struct flow_timeouts *emergency)
 {
-	const uint64_t stream_ns = c->timeouts.ns[FLOW_UDP_STREAM];
+	const uint64_t stream_ns = timeouts->ns[FLOW_UDP_STREAM];
 
-	t->timeouts = c->timeouts;
-	t->emergency = c->emergency;
+	t->timeouts = *timeouts;
+	t->emergency = *emergency;
 	for (unsigned s = 0; s < FLOW_STATES; s++)
 		if (!t->emergency.ns[s])
 			t->emergency.ns[s] = t->timeouts.ns[s];
@@ -953,8 +974,22 @@ static void set_timeouts(struct flow_table *t, const struct flow_table_conf *c)
 	t->ask_ticks = ASK_SEC;
 	if (stream_ns < ASK_SEC * NS_PER_SEC)
 		t->ask_ticks = stream_ns < 2 * NS_PER_SEC ? 1 : stream_ns / NS_PER_SEC - 1;
-	t->enter_above = (uint32_t)((uint64_t)t->flows_max * FLOW_EMERGENCY_ABOVE / 100);
-	t->leave_below = (uint32_t)((uint64_t)t->flows_max * FLOW_EMERGENCY_BELOW / 100);
+}
+
+static void set_limit(struct flow_table *t, uint32_t limit)
+{
+	store_relaxed(&t->flows_limit, limit < t->flows_max ? limit : t->flows_max);
+	t->enter_above = (uint32_t)((uint64_t)t->flows_limit * FLOW_EMERGENCY_ABOVE / 100);
+	t->leave_below = (uint32_t)((uint64_t)t->flows_limit * FLOW_EMERGENCY_BELOW / 100);
+}
+
+void flow_table_set(struct flow_table *t, const struct flow_timeouts *timeouts,
+		    const struct flow_timeouts *emergency, uint32_t flows_limit)
+{
+	set_timeouts(t, timeouts, emergency);
+	set_limit(t, flows_limit);
+	t->retimed = 0;
+	t->retime_end = t->end;
 }
 
 int flow_table_new(struct flow_table **out, const struct flow_table_conf *c, struct arena *arena,
@@ -972,7 +1007,8 @@ int flow_table_new(struct flow_table **out, const struct flow_table_conf *c, str
 	t->buckets_n = c->flows_max / BUCKET_FLOWS + 2;
 	t->free_head = FLOW_NO_PLACE;
 	t->hash_mask = c->hash_mask;
-	set_timeouts(t, c);
+	set_timeouts(t, &c->timeouts, &c->emergency);
+	set_limit(t, c->flows_max);
 	set_quick(t);
 	t->ended = c->ended;
 	t->opened = c->opened;

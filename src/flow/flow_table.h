@@ -57,7 +57,7 @@ struct flow_table_conf {
 };
 
 struct flow_stats {
-	uint64_t capacity;
+	uint64_t capacity; /* the bound that holds now */
 	uint64_t live;
 	uint64_t started;
 	uint64_t expired;	    /* by their timeout */
@@ -72,6 +72,13 @@ struct flow_stats {
  * memory live in `arena` and end with it. */
 int flow_table_new(struct flow_table **out, const struct flow_table_conf *c, struct arena *arena,
 		   struct err *e);
+
+/* Other timeouts (as in the conf), and another bound of live flows, up to the
+ * conf's flows_max; between batches. Nothing is ended by it: who is too many
+ * stays, and makes room as in a full table. What is over by the new timeouts
+ * ends as upkeep gets to it, or a packet. */
+void flow_table_set(struct flow_table *t, const struct flow_timeouts *timeouts,
+		    const struct flow_timeouts *emergency, uint32_t flows_limit);
 
 /* Moves the clock; it never goes back. */
 void flow_table_clock(struct flow_table *t, uint64_t now_ns);

@@ -37,17 +37,22 @@ struct account_fresh {
 	uint8_t at;
 };
 
+struct settings;
+
 struct account {
 	struct flow_table *flows;
 	struct fragments *fragments; /* NULL: later fragments are on no flow */
 	struct shard_row *rows;	     /* hosts_max and the overflow record */
 	struct host_dir *hosts;	     /* shared */
-	const struct inner *inner;   /* shared */
+	const struct inner *inner;   /* shared; of the settings */
 	uint32_t overflow;	     /* index of the overflow record */
 	bool by_way;		     /* what is a host is told by a frame's direction */
 	uint64_t now_ns;	     /* the stream's clock; read by other threads */
 	struct ledger_guarded ledger;
 	struct arena *arena;
+	/* settings.h: what it counts by; what it should, which another thread sets */
+	const struct settings *settings;
+	struct settings *const *settings_now;
 	/* table_note_losses(), table_note_ring(), table_note_times() */
 	uint64_t kernel_drops, ring_freezes, ring_blocks, ring_blocks_high;
 	uint64_t jumps_back, jumps_forward;

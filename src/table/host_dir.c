@@ -43,6 +43,7 @@ struct host_dir {
 	struct entry *entries;
 	uint32_t heads_mask;
 	uint32_t hosts_max;
+	uint32_t hosts_limit; /* at most hosts_max; atomic */
 	uint64_t hash_mask;
 	uint8_t secret[192];
 	uint64_t released;    /* entries ever given back */
@@ -115,6 +116,8 @@ static uint32_t add(struct host_dir *d, uint32_t *head, const struct addr *a, ui
 	uint32_t i = d->free_head;
 	struct entry *e;
 
+	if (d->count >= load_relaxed(&d->hosts_limit))
+		return d->hosts_max;
 	if (i != HOST_NONE) {
 		d->free_head = d->entries[i].next;
 	} else if (d->end < d->hosts_max) {
@@ -148,7 +151,7 @@ uint32_t host_dir_touch_hashed(struct host_dir *d, uint64_t hash, const struct a
 	if (i != HOST_NONE)
 		return i;
 	/* A scan past the limit is not worth a lock a packet. */
-	if (load_relaxed(&d->count) == d->hosts_max)
+	if (load_relaxed(&d->count) >= load_relaxed(&d->hosts_limit))
 		return d->hosts_max;
 	pthread_mutex_lock(&d->lock);
 	i = find(d, head, a, family);
@@ -223,6 +226,16 @@ uint32_t host_dir_max(const struct host_dir *d)
 	return d->hosts_max;
 }
 
+void host_dir_limit_set(struct host_dir *d, uint32_t hosts)
+{
+	store_relaxed(&d->hosts_limit, hosts < d->hosts_max ? hosts : d->hosts_max);
+}
+
+uint32_t host_dir_limit(const struct host_dir *d)
+{
+	return load_relaxed(&d->hosts_limit);
+}
+
 uint32_t host_dir_count(const struct host_dir *d)
 {
 	return load_relaxed(&d->count);
@@ -269,6 +282,7 @@ int host_dir_new(struct host_dir **out, const struct host_dir_conf *c, struct ar
 	memset(d->heads, 0xff, (size_t)heads * sizeof(*d->heads)); /* HOST_NONE */
 	d->heads_mask = heads - 1;
 	d->hosts_max = c->hosts_max;
+	d->hosts_limit = c->hosts_max;
 	d->hash_mask = c->hash_mask;
 	d->free_head = HOST_NONE;
 	memcpy(d->secret, c->secret, sizeof(d->secret));

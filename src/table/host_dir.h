@@ -61,6 +61,12 @@ bool host_dir_remove(struct host_dir *d, uint32_t i);
 void host_dir_release(struct host_dir *d, uint32_t i);
 
 uint32_t host_dir_max(const struct host_dir *d);
+
+/* Any thread. How many hosts there may be from now on, up to hosts_max, which it
+ * is at first. Those who are there stay, even if they are more. */
+void host_dir_limit_set(struct host_dir *d, uint32_t hosts);
+uint32_t host_dir_limit(const struct host_dir *d);
+
 uint32_t host_dir_count(const struct host_dir *d);
 uint32_t host_dir_end(const struct host_dir *d); /* indices ever used: 0 .. end-1 */
 

@@ -10,9 +10,11 @@
 #define TABLE_GONE_MAX 1024
 
 struct table {
-	unsigned workers;
-	uint64_t host_timeout_ns;
-	struct inner *inner;
+	unsigned workers;     /* that there are */
+	unsigned workers_max; /* that there will be */
+	bool by_way;
+	uint64_t host_timeout_ns;  /* atomic */
+	struct settings *settings; /* atomic; owned */
 	struct host_dir *hosts;
 	struct arena *hosts_arena;
 	struct account **accounts;

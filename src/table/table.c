@@ -11,6 +11,7 @@
 
 #include "base/units.h"
 #include "table/internal.h"
+#include "table/settings.h"
 
 static int fill_secret(void *secret, size_t n, struct err *e)
 {
@@ -49,7 +50,6 @@ static int account_new(struct account **out, struct table *t, const struct table
 	struct account *a;
 	int ret;
 
-	flow_timeouts_emergency(&conf.emergency, &conf.timeouts);
 	ret = fill_secret(conf.secret, sizeof(conf.secret), e);
 	if (ret < 0)
 		return ret;
@@ -70,7 +70,7 @@ static int account_new(struct account **out, struct table *t, const struct table
 	}
 	a->arena = arena;
 	a->hosts = t->hosts;
-	a->inner = t->inner;
+	a->settings_now = &t->settings;
 	a->by_way = c->by_way;
 	a->starting[0] = a->starting[1] = HOST_NONE;
 	pkt_decoder_init(&a->decoder, &c->decap);
@@ -80,6 +80,7 @@ static int account_new(struct account **out, struct table *t, const struct table
 	ret = flow_table_new(&a->flows, &conf, arena, e);
 	if (ret < 0)
 		goto fail;
+	settings_take(a);
 	ret = fragments_open(a, c, e);
 	if (ret < 0)
 		goto fail;
@@ -106,7 +107,6 @@ static int hosts_new(struct table *t, const struct table_conf *c, struct err *e)
 
 int table_new(struct table **out, const struct table_conf *c, struct err *e)
 {
-	static const struct addr_net everything[] = {{.family = ADDR_V4}, {.family = ADDR_V6}};
 	struct table *t = calloc(1, sizeof(*t));
 	int ret;
 
@@ -117,9 +117,9 @@ int table_new(struct table **out, const struct table_conf *c, struct err *e)
 		ret = err_set(e, -ENOMEM, "no memory for %u workers", c->workers);
 		goto fail;
 	}
-	t->host_timeout_ns = c->host_timeout_ns;
-	ret = c->by_way ? inner_new(&t->inner, everything, 2, e)
-			: inner_new(&t->inner, c->inner, c->inner_n, e);
+	t->workers_max = c->workers;
+	t->by_way = c->by_way;
+	ret = settings_open(t, c, e);
 	if (ret < 0)
 		goto fail;
 	ret = hosts_new(t, c, e);
@@ -147,7 +147,7 @@ void table_free(struct table *t)
 	free(t->accounts);
 	host_dir_fini(t->hosts);
 	arena_free(t->hosts_arena);
-	inner_free(t->inner);
+	settings_close(t);
 	free(t);
 }
 
@@ -218,12 +218,13 @@ static void give_back(struct table *t, uint32_t index)
 uint64_t table_forget_begin(struct table *t, uint64_t now_ns)
 {
 	const uint64_t floor_ns = now_ns - now_ns % NS_PER_SEC;
+	const uint64_t timeout_ns = load_relaxed(&t->host_timeout_ns);
 	uint64_t next_ns;
 
-	if (!t->host_timeout_ns)
+	if (!timeout_ns)
 		return UINT64_MAX;
 	/* Hosts that are busy now, or come later, cannot be due before. */
-	next_ns = floor_ns + t->host_timeout_ns;
+	next_ns = floor_ns + timeout_ns;
 	for (uint32_t i = 0; i < host_dir_end(t->hosts); i++) {
 		struct host_dir_entry entry;
 		struct shard_row merged;
@@ -232,7 +233,7 @@ uint64_t table_forget_begin(struct table *t, uint64_t now_ns)
 		if (!host_dir_read(t->hosts, i, &entry) || entry.conns)
 			continue;
 		table_row_merge(t, i, &merged);
-		due_ns = max64(merged.last_ns, merged.conn_ended_ns) + t->host_timeout_ns;
+		due_ns = max64(merged.last_ns, merged.conn_ended_ns) + timeout_ns;
 		if (due_ns > floor_ns) {
 			next_ns = due_ns < next_ns ? due_ns : next_ns;
 			continue;

@@ -274,8 +274,8 @@ void table_totals_view(const struct table *t, struct view_totals *out)
 	out->nic_drops = load_relaxed(&t->nic_drops);
 	out->now_ns = stamped(t, out->now_ns);
 	out->hosts = host_dir_count(t->hosts);
-	out->hosts_max = host_dir_max(t->hosts);
+	out->hosts_max = host_dir_limit(t->hosts);
 	out->hosts_forgotten = load_relaxed(&t->hosts_forgotten);
 	out->directory_bytes = arena_bytes(t->hosts_arena);
-	out->host_timeout_ns = t->host_timeout_ns;
+	out->host_timeout_ns = load_relaxed(&t->host_timeout_ns);
 }
