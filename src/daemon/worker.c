@@ -15,7 +15,6 @@
 #include "base/atomics.h"
 #include "flow/flow_table.h"
 #include "table/settings.h"
-#include "table/settings.h"
 
 #define SWEEP_BUDGET 128  /* flows looked at after each batch: what 64 packets can start, twice */
 #define SWEEP_ALL    4096 /* when there is time */
@@ -162,7 +161,6 @@ static int work(struct worker *w)
 			return n == -ENODATA ? 0 : n;
 		if (stop && n == 0)
 			return 0;
-		settings_take(w->account);
 		settings_take(w->account);
 		account_clock(w->account, w->now_ns);
 		if (w->now_ns / SOURCE_TICK_NS != w->tick)
