@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * internal.h - the command line's options, shared by the files that parse them.
+ * internal.h - the options, shared by the files that parse them.
  */
 #ifndef DAEMON_INTERNAL_H
 #define DAEMON_INTERNAL_H
@@ -35,8 +35,20 @@ enum {
 	OPT_MAX_FRAGMENTS,
 	OPT_NO_SANDBOX,
 	OPT_SOCKET_MODE,
-	OPT_SOCKET_GROUP
+	OPT_SOCKET_GROUP,
+	OPT_LOG_LEVEL,
+	OPT_CONFIG,
+	OPT_CHECK_CONFIG,
+	OPT_FILTER
 };
+
+/* options_values.c: all, the value in getopt's optarg; a switch may have none.
+ * 0, or -EINVAL or -ENOMEM with e filled, which begins with --name. */
+void options_values_init(struct options *o);
+int options_room(struct options *o, size_t reads, struct err *e); /* for so many files */
+void options_values_free(struct options *o);
+int options_value_parse(struct options *o, int opt, struct err *e);
+int options_word(const char *option, const char *const words[], const char *all, struct err *e);
 
 /* options_live.c: those of a live capture; the value is in getopt's optarg. */
 void options_live_init(struct options *o);

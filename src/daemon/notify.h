@@ -14,4 +14,7 @@ void notify_close(void);
  * does not listen is its own affair. */
 void notify(const char *state);
 
+/* That a reload has begun; "READY=1" ends it. */
+void notify_reloading(void);
+
 #endif

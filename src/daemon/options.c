@@ -1,342 +1,251 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * options.c - the command line of tcsniff.
+ * options.c - the options, from the command line and from a file.
+ *
+ * The command line is gone through twice: first for what it names and where the
+ * file is, since of most options the file's values count only if the command
+ * line has none; then, after the file, for its values. Values that do not count
+ * are looked at all the same, so that whether a file is right does not depend on
+ * the command line.
  */
 #include "daemon/options.h"
 
 #include <errno.h>
 #include <getopt.h>
-#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/units.h"
-#include "flow/fragments.h"
 #include "daemon/internal.h"
 
-#define FLOWS_DEFAULT	 1048576
-#define FLOWS_MAX	 1000000000
-#define HOSTS_DEFAULT	 65536
-#define HOSTS_MAX	 100000000
-#define FRAGMENTS_MAX	 100000000
-#define HOST_TIMEOUT_NS	 (900 * NS_PER_SEC)
-#define SPEED_MAX	 1e6
-#define INNER_NETS_MAX	 1000000
-#define FILTER_BYTES_MAX 65536
+#define CONFIG_DEFAULT "/etc/tcsniff/tcsniff.conf"
 
-const char options_help[] =
-	"usage: tcsniff -i INTERFACE [option...] [BPF filter]\n"
-	"       tcsniff -r FILE [option...] [BPF filter]\n"
-	"\n"
-	"Counts, for every inner IP address, what it sent and received over TCP, UDP,\n"
-	"ICMP and the rest, and every connection it has open. Ask it with tctable.\n"
-	"\n"
-	"what to listen to\n"
-	"  -i, --interface NAME     a network interface, or 'any' for all; several are one\n"
-	"                           capture, as the two halves of a TAP\n"
-	"      --direction HOW      inner: hosts are the addresses of --inner, for a mirror\n"
-	"                           port (default); nic: hosts are what is behind this\n"
-	"                           interface, for a gateway's inner one\n"
-	"      --no-promisc         do not ask the interface for other stations' frames\n"
-	"      --no-segments        count merged segments (GRO, LRO, TSO) as one packet\n"
-	"      --snaplen BYTES      how much of a frame is looked at, 64 to 65535 (192)\n"
-	"      --ring-block-size B  bytes of a ring's block, a power of two (1M)\n"
-	"      --ring-blocks N      blocks of each worker's ring (64)\n"
-	"      --retire TIME        how long a block may fill, 1ms to 1s (20ms)\n"
-	"      --fanout-mode MODE   which worker gets a frame: cbpf, the one of its\n"
-	"                           connection (default); hash, cpu, qm: the kernel's ways\n"
-	"      --fanout-group ID    share frames with others of this group, 0 to 65535\n"
-	"                           (default: a group of its own)\n"
-	"      --cpus LIST          CPUs for the workers, as in 2,4-7\n"
-	"      --user NAME          become this user once all is open (tcsniff, else nobody)\n"
-	"or what to read\n"
-	"  -r, --read FILE          a capture file: pcap or pcapng, plain, gzip or zstd;\n"
-	"                           '-': standard input; several are read in order\n"
-	"      --speed X            replay in time: 1 as recorded, 10 ten times as fast\n"
-	"                           (default: as fast as possible)\n"
-	"and by how many\n"
-	"      --fanout N           number of workers, 1 to 64 (1)\n"
-	"what to count\n"
-	"      --inner CIDR[,CIDR]  an inner network (repeatable), or 'all' for every\n"
-	"                           address (private and link-local networks)\n"
-	"      --decap KIND[,KIND]  count what is inside tunnels of these kinds, or of 'all':\n"
-	"                           gre, erspan, ipip, 6in4, 4in6, ip6ip6, vxlan, geneve, gtpu\n"
-	"      --vxlan-port PORT    UDP port of VXLAN (4789)\n"
-	"      --max-flows N        connections at once, over all workers (1048576)\n"
-	"      --max-fragments N    datagrams whose fragments are known at once (65536; 0: none)\n"
-	"      --max-hosts N        inner addresses at once (65536)\n"
-	"      --host-timeout TIME  forget a host that is silent for so long (15m; 0: never)\n"
-	"      --timeout NAME=TIME  end connections that are silent for so long: tcp-syn-sent\n"
-	"                           (2m), tcp-syn-recv (1m), tcp-established (1h), tcp-fin-wait\n"
-	"                           (2m), tcp-close-wait (1m), tcp-last-ack (30s),\n"
-	"                           tcp-time-wait (2m), tcp-close (10s), udp (30s), udp-stream\n"
-	"                           (2m), icmp (30s), other (10m)\n"
-	"what to show\n"
-	"      --socket PATH        where to answer (/run/tcsniff/tctable.sock); of a file\n"
-	"                           only with --linger, --speed or this option\n"
-	"      --linger             at the end of the files go on answering tctable\n"
-	"  -q, --quiet              at the end the ledger alone, not the table of hosts\n"
-	"      --json               at the end, for programs\n"
-	"      --no-sandbox         keep the right to all system calls and files: to debug\n"
-	"  -h, --help               this text\n"
-	"  -V, --version            the version\n"
-	"\n"
-	"TIME is a number of seconds, or like 250ms, 30s, 5m, 1h, 7d; BYTES are like 65536,\n"
-	"64K, 1M.\n"
-	"Exit status: 0 done; 1 a file could not be read to its end, or something failed;\n"
-	"2 wrong usage.\n";
-
-static const struct option longs[] = {
-	{"interface", required_argument, NULL, 'i'},
-	{"direction", required_argument, NULL, OPT_DIRECTION},
-	{"no-promisc", no_argument, NULL, OPT_NO_PROMISC},
-	{"no-segments", no_argument, NULL, OPT_NO_SEGMENTS},
-	{"snaplen", required_argument, NULL, OPT_SNAPLEN},
-	{"ring-block-size", required_argument, NULL, OPT_BLOCK_BYTES},
-	{"ring-blocks", required_argument, NULL, OPT_BLOCKS},
-	{"retire", required_argument, NULL, OPT_RETIRE},
-	{"fanout-mode", required_argument, NULL, OPT_FANOUT_MODE},
-	{"fanout-group", required_argument, NULL, OPT_FANOUT_GROUP},
-	{"cpus", required_argument, NULL, OPT_CPUS},
-	{"user", required_argument, NULL, OPT_USER},
-	{"read", required_argument, NULL, 'r'},
-	{"speed", required_argument, NULL, OPT_SPEED},
-	{"fanout", required_argument, NULL, OPT_FANOUT},
-	{"inner", required_argument, NULL, OPT_INNER},
-	{"decap", required_argument, NULL, OPT_DECAP},
-	{"vxlan-port", required_argument, NULL, OPT_VXLAN_PORT},
-	{"max-flows", required_argument, NULL, OPT_MAX_FLOWS},
-	{"max-fragments", required_argument, NULL, OPT_MAX_FRAGMENTS},
-	{"max-hosts", required_argument, NULL, OPT_MAX_HOSTS},
-	{"host-timeout", required_argument, NULL, OPT_HOST_TIMEOUT},
-	{"timeout", required_argument, NULL, OPT_TIMEOUT},
-	{"quiet", no_argument, NULL, 'q'},
-	{"json", no_argument, NULL, OPT_JSON},
-	{"linger", no_argument, NULL, OPT_LINGER},
-	{"no-sandbox", no_argument, NULL, OPT_NO_SANDBOX},
-	{"socket", required_argument, NULL, OPT_SOCKET},
-	{"help", no_argument, NULL, 'h'},
-	{"version", no_argument, NULL, 'V'},
-	{0},
+enum {
+	IS_SWITCH = 1,	/* takes no value; or yes, no */
+	IS_LIST = 2,	/* may be given several times */
+	IS_LIVE = 4,	/* of a live capture */
+	IS_FILES = 8,	/* of capture files */
+	IS_COMMAND = 16 /* of the command line alone */
 };
 
-static int no_memory(struct err *e)
+struct known {
+	const char *name;
+	int opt;
+	unsigned is;
+	bool reloads; /* a reload applies it */
+};
+
+static const struct known knowns[OPTIONS_KNOWN] = {
+	{"interface", 'i', IS_LIST | IS_LIVE, false},
+	{"direction", OPT_DIRECTION, IS_LIVE, false},
+	{"no-promisc", OPT_NO_PROMISC, IS_SWITCH, false},
+	{"no-segments", OPT_NO_SEGMENTS, IS_SWITCH, false},
+	{"snaplen", OPT_SNAPLEN, 0, false},
+	{"ring-block-size", OPT_BLOCK_BYTES, 0, false},
+	{"ring-blocks", OPT_BLOCKS, 0, false},
+	{"retire", OPT_RETIRE, 0, false},
+	{"fanout-mode", OPT_FANOUT_MODE, 0, false},
+	{"fanout-group", OPT_FANOUT_GROUP, 0, false},
+	{"cpus", OPT_CPUS, 0, false},
+	{"user", OPT_USER, 0, false},
+	{"read", 'r', IS_LIST | IS_FILES, false},
+	{"speed", OPT_SPEED, IS_FILES, false},
+	{"fanout", OPT_FANOUT, 0, false},
+	{"inner", OPT_INNER, IS_LIST, true},
+	{"decap", OPT_DECAP, IS_LIST, false},
+	{"vxlan-port", OPT_VXLAN_PORT, 0, false},
+	{"max-flows", OPT_MAX_FLOWS, 0, true},
+	{"max-fragments", OPT_MAX_FRAGMENTS, 0, false},
+	{"max-hosts", OPT_MAX_HOSTS, 0, true},
+	{"host-timeout", OPT_HOST_TIMEOUT, 0, true},
+	{"timeout", OPT_TIMEOUT, IS_LIST, true},
+	{"quiet", 'q', IS_SWITCH, false},
+	{"json", OPT_JSON, IS_SWITCH, false},
+	{"linger", OPT_LINGER, IS_SWITCH | IS_FILES, false},
+	{"socket", OPT_SOCKET, 0, false},
+	{"socket-mode", OPT_SOCKET_MODE, 0, false},
+	{"socket-group", OPT_SOCKET_GROUP, 0, false},
+	{"no-sandbox", OPT_NO_SANDBOX, IS_SWITCH, false},
+	{"log-level", OPT_LOG_LEVEL, 0, true},
+	{"filter", OPT_FILTER, IS_LIST, false}, /* a key alone: the operands of the command line */
+	{"config", OPT_CONFIG, IS_COMMAND, false},
+	{"check-config", OPT_CHECK_CONFIG, IS_SWITCH | IS_COMMAND, false},
+	{"help", 'h', IS_SWITCH | IS_COMMAND, false},
+	{"version", 'V', IS_SWITCH | IS_COMMAND, false},
+};
+
+/* The number of an option in knowns, or -1. */
+static int find_name(const char *name)
 {
-	return err_set(e, -ENOMEM, "no memory for the command line");
+	for (int i = 0; i < OPTIONS_KNOWN; i++)
+		if (!strcmp(knowns[i].name, name))
+			return i;
+	return -1;
 }
 
-static int add_read(struct options *o, const char *path, struct err *e)
+static int find_opt(int opt)
 {
-	if (!*path)
-		return err_set(e, -EINVAL, "--read: the file's name is empty");
-	for (size_t i = 0; i < o->reads_n; i++)
-		if (!strcmp(path, "-") && !strcmp(o->reads[i], "-"))
-			return err_set(e, -EINVAL, "--read -: standard input can be read once");
-	o->reads[o->reads_n++] = path; /* argc of them fit */
-	return 0;
+	for (int i = 0; i < OPTIONS_KNOWN; i++)
+		if (knowns[i].opt == opt)
+			return i;
+	return -1;
 }
 
-static int add_net(struct options *o, const struct addr_net *net, struct err *e)
-{
-	struct addr_net *more;
+/* --- the command line ------------------------------------------------------- */
 
-	if (o->inner_n == INNER_NETS_MAX)
-		return err_set(e, -EINVAL, "--inner: more than %d networks", INNER_NETS_MAX);
-	if ((o->inner_n & (o->inner_n - 1)) == 0) { /* full at powers of two */
-		more = realloc(o->inner, (o->inner_n ? 2 * o->inner_n : 1) * sizeof(*more));
-		if (!more)
-			return no_memory(e);
-		o->inner = more;
+static void fill_longs(struct option longs[OPTIONS_KNOWN + 1])
+{
+	memset(longs, 0, (OPTIONS_KNOWN + 1) * sizeof(*longs));
+	for (const struct known *k = knowns; k < knowns + OPTIONS_KNOWN; k++) {
+		if (k->opt == OPT_FILTER)
+			continue;
+		longs->name = k->name;
+		longs->val = k->opt;
+		longs->has_arg = !(k->is & IS_SWITCH) ? required_argument
+				 : k->is & IS_COMMAND ? no_argument
+						      : optional_argument;
+		longs++;
 	}
-	o->inner[o->inner_n++] = *net;
-	return 0;
 }
 
-/* "10.0.0.0/8,fc00::/7" or "all". */
-static int add_inner(struct options *o, const char *list, struct err *e)
+static int bad_option(int opt, char **argv, struct err *e)
 {
-	const char *all = strcmp(list, "all") ? list : "0.0.0.0/0,::/0";
-
-	for (const char *at = all;;) {
-		const size_t n = strcspn(at, ",");
-		struct addr_net net;
-		struct err why;
-		char text[128];
-		int ret;
-
-		if (n == 0 || n >= sizeof(text))
-			return err_set(e, -EINVAL,
-				       "--inner: '%.64s' is not a list of networks like "
-				       "10.0.0.0/8,fc00::/7, nor 'all'",
-				       list);
-		memcpy(text, at, n);
-		text[n] = 0;
-		if (addr_net_parse(&net, text, &why) < 0)
-			return err_set(e, -EINVAL, "--inner: %s", why.text);
-		ret = add_net(o, &net, e);
-		if (ret < 0 || !at[n])
-			return ret;
-		at += n + 1;
-	}
-}
-
-static int parse_count(uint64_t *out, const char *name, uint64_t min, uint64_t max, struct err *e)
-{
-	struct err why;
-	int ret = units_count_parse(out, optarg, min, max, &why);
-
-	return ret < 0 ? err_set(e, -EINVAL, "--%s: %s", name, why.text) : 0;
-}
-
-static int parse_workers(struct options *o, struct err *e)
-{
-	uint64_t n;
-	int ret = parse_count(&n, "fanout", 1, OPTIONS_WORKERS_MAX, e);
-
-	if (ret == 0)
-		o->workers = (unsigned)n;
-	return ret;
-}
-
-static int parse_decap(struct options *o, struct err *e)
-{
-	struct err why;
-	uint32_t kinds;
-
-	if (decap_parse(&kinds, optarg, &why) < 0)
-		return err_set(e, -EINVAL, "--decap: %s", why.text);
-	o->decap.kinds |= kinds;
-	return 0;
-}
-
-static int parse_vxlan_port(struct options *o, struct err *e)
-{
-	uint64_t port;
-	int ret = parse_count(&port, "vxlan-port", 1, UINT16_MAX, e);
-
-	if (ret == 0)
-		o->decap.vxlan_port = (uint16_t)port;
-	return ret;
-}
-
-static int parse_host_timeout(struct options *o, struct err *e)
-{
-	struct err why;
-
-	if (units_duration_parse(&o->host_timeout_ns, optarg, &why) < 0)
-		return err_set(e, -EINVAL, "--host-timeout: %s", why.text);
-	if (o->host_timeout_ns && o->host_timeout_ns < NS_PER_SEC)
-		return err_set(e, -EINVAL, "--host-timeout: '%.64s' is below 1s (0: never)",
-			       optarg);
-	return 0;
-}
-
-static int parse_timeout(struct options *o, struct err *e)
-{
-	struct err why;
-
-	return flow_timeouts_parse(&o->timeouts, optarg, &why) < 0
-		       ? err_set(e, -EINVAL, "--timeout: %s", why.text)
-		       : 0;
-}
-
-static int parse_speed(struct options *o, struct err *e)
-{
-	char *end;
-
-	errno = 0;
-	o->speed = strtod(optarg, &end);
-	if (end == optarg || *end || errno || !isfinite(o->speed) || o->speed <= 0 ||
-	    o->speed > SPEED_MAX)
-		return err_set(e, -EINVAL,
-			       "--speed: '%.64s' is not a number above 0, such as 1 (as recorded) "
-			       "or 10; leave it out for as fast as possible",
-			       optarg);
-	return 0;
-}
-
-/* The operands, with blanks between them, are the filter. */
-static int join_filter(struct options *o, char **words, int n, struct err *e)
-{
-	size_t bytes = 1;
-
-	for (int i = 0; i < n; i++)
-		bytes += strlen(words[i]) + 1;
-	if (bytes > FILTER_BYTES_MAX)
-		return err_set(e, -EINVAL, "the filter is longer than %d bytes", FILTER_BYTES_MAX);
-	if (n == 0)
-		return 0;
-	o->filter = calloc(1, bytes);
-	if (!o->filter)
-		return no_memory(e);
-	for (int i = 0; i < n; i++) {
-		if (i)
-			strcat(o->filter, " ");
-		strcat(o->filter, words[i]);
-	}
-	return 0;
-}
-
-static int parse_one(struct options *o, int opt, char **argv, struct err *e)
-{
-	switch (opt) {
-	case 'r':
-		return add_read(o, optarg, e);
-	case OPT_SPEED:
-		return parse_speed(o, e);
-	case OPT_FANOUT:
-		return parse_workers(o, e);
-	case OPT_INNER:
-		return add_inner(o, optarg, e);
-	case OPT_DECAP:
-		return parse_decap(o, e);
-	case OPT_VXLAN_PORT:
-		return parse_vxlan_port(o, e);
-	case OPT_MAX_FLOWS:
-		return parse_count(&o->flows_max, "max-flows", 1, FLOWS_MAX, e);
-	case OPT_MAX_FRAGMENTS:
-		return parse_count(&o->fragments_max, "max-fragments", 0, FRAGMENTS_MAX, e);
-	case OPT_MAX_HOSTS:
-		return parse_count(&o->hosts_max, "max-hosts", 1, HOSTS_MAX, e);
-	case OPT_HOST_TIMEOUT:
-		return parse_host_timeout(o, e);
-	case OPT_TIMEOUT:
-		return parse_timeout(o, e);
-	case 'q':
-		o->quiet = true;
-		return 0;
-	case OPT_JSON:
-		o->json = true;
-		return 0;
-	case OPT_LINGER:
-		o->linger = true;
-		return 0;
-	case OPT_NO_SANDBOX:
-		o->no_sandbox = true;
-		return 0;
-	case OPT_SOCKET:
-		if (!*optarg)
-			return err_set(e, -EINVAL, "--socket: the path is empty");
-		o->socket = optarg;
-		return 0;
-	case 'h':
-		o->action = OPTIONS_HELP;
-		return 0;
-	case 'V':
-		o->action = OPTIONS_VERSION;
-		return 0;
-	case ':':
+	if (opt == ':')
 		return err_set(e, -EINVAL, "%s wants a value", argv[optind - 1]);
-	case '?':
-		/* A long one that takes no value comes with the letter of its short form. */
-		if (optopt && optopt < 256 && strncmp(argv[optind - 1], "--", 2) != 0)
-			return err_set(e, -EINVAL, "unknown option -%c", optopt);
-		return err_set(e, -EINVAL, "unknown option, or one that takes no value: %.64s",
-			       argv[optind - 1]);
-	default:
-		return options_live_parse(o, opt, e);
-	}
+	/* A long one that takes no value comes with the letter of its short form. */
+	if (optopt && optopt < 256 && strncmp(argv[optind - 1], "--", 2) != 0)
+		return err_set(e, -EINVAL, "unknown option -%c", optopt);
+	return err_set(e, -EINVAL, "unknown option, or one that takes no value: %.64s",
+		       argv[optind - 1]);
 }
+
+/* What is named. */
+static int look_through(struct options *o, int argc, char **argv, struct err *e)
+{
+	struct option longs[OPTIONS_KNOWN + 1];
+	int opt;
+
+	fill_longs(longs);
+	opterr = 0;
+	optind = 0; /* anew */
+	while ((opt = getopt_long(argc, argv, ":i:r:qhV", longs, NULL)) != -1) {
+		if (opt == ':' || opt == '?')
+			return bad_option(opt, argv, e);
+		o->given[find_opt(opt)] = true;
+		if (opt == OPT_CONFIG)
+			o->config_path = optarg;
+		if (opt == OPT_CHECK_CONFIG)
+			o->action = OPTIONS_CHECK;
+		if (opt == 'h' || opt == 'V') {
+			o->action = opt == 'h' ? OPTIONS_HELP : OPTIONS_VERSION;
+			return 0;
+		}
+	}
+	o->given[find_opt(OPT_FILTER)] = optind < argc;
+	return 0;
+}
+
+static int take_command_line(struct options *o, int argc, char **argv, struct err *e)
+{
+	struct option longs[OPTIONS_KNOWN + 1];
+	int opt, ret = 0;
+
+	fill_longs(longs);
+	optind = 0;
+	while (ret == 0 && (opt = getopt_long(argc, argv, ":i:r:qhV", longs, NULL)) != -1)
+		if (!(knowns[find_opt(opt)].is & IS_COMMAND))
+			ret = options_value_parse(o, opt, e);
+	for (; ret == 0 && optind < argc; optind++) {
+		optarg = argv[optind];
+		ret = options_value_parse(o, OPT_FILTER, e);
+	}
+	return ret;
+}
+
+/* --- the file ----------------------------------------------------------------- */
+
+/* What the file says of it does not count: the command line has it, or takes
+ * frames from elsewhere. Timeouts are told apart by their own names. */
+static bool is_passed_over(const struct options *o, const struct known *k)
+{
+	if (k->opt == OPT_TIMEOUT)
+		return false;
+	return o->given[k - knowns] || (k->is & IS_LIVE && o->given[find_opt('r')]) ||
+	       (k->is & IS_FILES && o->given[find_opt('i')]);
+}
+
+/* The option that an entry names, if it may. first: where each was met before. */
+static int find_key(const struct options *o, const struct config_entry *entry, unsigned *first,
+		    struct err *e)
+{
+	const int i = find_name(entry->key);
+
+	if (i < 0)
+		return err_set(e, -EINVAL,
+			       "%s:%u: unknown key '%.64s'; keys are the long options that "
+			       "'tcsniff --help' lists, and 'filter'",
+			       o->config_path, entry->line, entry->key);
+	if (knowns[i].is & IS_COMMAND)
+		return err_set(e, -EINVAL, "%s:%u: '%s' is for the command line alone; remove it",
+			       o->config_path, entry->line, entry->key);
+	if (first[i] && !(knowns[i].is & IS_LIST))
+		return err_set(e, -EINVAL, "%s:%u: '%s' takes one value, and has that of line %u%s",
+			       o->config_path, entry->line, entry->key, first[i],
+			       entry->goes_on ? "; a line that begins with a blank is another one"
+					      : "; remove one of them");
+	first[i] = entry->line;
+	return i;
+}
+
+static int take_entry(struct options *o, struct options *aside, const struct config_entry *entry,
+		      unsigned *first, struct err *e)
+{
+	const int i = find_key(o, entry, first, e);
+	const char *text;
+	struct err why;
+	int ret;
+
+	if (i < 0)
+		return i;
+	optarg = entry->value;
+	ret = options_value_parse(is_passed_over(o, &knowns[i]) ? aside : o, knowns[i].opt, &why);
+	if (ret == 0)
+		return 0;
+	text = why.text;
+	return err_set(e, ret, "%s:%u: %s", o->config_path, entry->line,
+		       strncmp(text, "--", 2) ? text : text + 2);
+}
+
+static int take_file(struct options *o, struct err *e)
+{
+	unsigned first[OPTIONS_KNOWN] = {0};
+	struct options aside;
+	int ret;
+
+	options_values_init(&aside);
+	ret = options_room(&aside, o->config.n, e);
+	for (size_t i = 0; ret == 0 && i < o->config.n; i++)
+		ret = take_entry(o, &aside, &o->config.entries[i], first, e);
+	options_values_free(&aside);
+	return ret;
+}
+
+static int read_file(struct options *o, struct err *e)
+{
+	const char *path = o->config_path ? o->config_path : CONFIG_DEFAULT;
+	const char *slash = strrchr(path, '/');
+	int ret;
+
+	snprintf(o->config_folder, sizeof(o->config_folder), "%.*s",
+		 slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+	ret = config_read(&o->config, path, e);
+	if (ret == -ENOENT && !o->config_path)
+		return 0;
+	o->config_path = path;
+	return ret;
+}
+
+/* --- both ----------------------------------------------------------------------- */
 
 static int check(const struct options *o, struct err *e)
 {
@@ -354,35 +263,76 @@ static int check(const struct options *o, struct err *e)
 	return 0;
 }
 
+/* What does not go together may come from both. */
+static int check_all(const struct options *o, struct err *e)
+{
+	struct err why;
+	const int ret = check(o, &why);
+
+	if (ret == 0 || !o->config_path)
+		return ret < 0 ? err_set(e, ret, "%s", why.text) : 0;
+	return err_set(e, ret, "%s (%s was read, too)", why.text, o->config_path);
+}
+
 int options_parse(struct options *o, int argc, char **argv, struct err *e)
 {
-	int opt, ret;
+	int ret;
 
-	*o = (struct options){
-		.workers = 1,
-		.flows_max = FLOWS_DEFAULT,
-		.hosts_max = HOSTS_DEFAULT,
-		.fragments_max = FRAGMENTS_MAX_DEFAULT,
-		.host_timeout_ns = HOST_TIMEOUT_NS,
-	};
-	flow_timeouts_init(&o->timeouts);
-	options_live_init(o);
-	o->reads = calloc((size_t)argc + 1, sizeof(*o->reads));
-	if (!o->reads)
-		return no_memory(e);
-	opterr = 0;
-	while ((opt = getopt_long(argc, argv, ":i:r:qhV", longs, NULL)) != -1) {
-		ret = parse_one(o, opt, argv, e);
-		if (ret < 0 || o->action != OPTIONS_RUN)
-			return ret;
-	}
-	ret = join_filter(o, argv + optind, argc - optind, e);
-	return ret < 0 ? ret : check(o, e);
+	options_values_init(o);
+	ret = look_through(o, argc, argv, e);
+	if (ret < 0 || o->action == OPTIONS_HELP || o->action == OPTIONS_VERSION)
+		return ret;
+	ret = read_file(o, e);
+	if (ret < 0)
+		return ret;
+	ret = options_room(o, (size_t)argc + o->config.n, e);
+	if (ret == 0)
+		ret = take_file(o, e);
+	if (ret == 0)
+		ret = take_command_line(o, argc, argv, e);
+	return ret < 0 ? ret : check_all(o, e);
 }
 
 void options_free(struct options *o)
 {
-	free(o->reads);
-	free(o->inner);
-	free(o->filter);
+	options_values_free(o);
+	config_free(&o->config);
+}
+
+/* --- a reload ------------------------------------------------------------------- */
+
+/* The next entry of this key from *at on; NULL if there is none. */
+static const struct config_entry *next_of(const struct config *c, const char *key, size_t *at)
+{
+	while (*at < c->n) {
+		const struct config_entry *entry = &c->entries[(*at)++];
+
+		if (!strcmp(entry->key, key))
+			return entry;
+	}
+	return NULL;
+}
+
+static bool is_same(const struct config *a, const struct config *b, const char *key)
+{
+	size_t at_a = 0, at_b = 0;
+
+	for (;;) {
+		const struct config_entry *x = next_of(a, key, &at_a);
+		const struct config_entry *y = next_of(b, key, &at_b);
+
+		if (!x || !y)
+			return x == y;
+		if (strcmp(x->value, y->value) != 0)
+			return false;
+	}
+}
+
+void options_need_restart(const struct options *runs, const struct options *fresh,
+			  options_named_fn fn, void *arg)
+{
+	for (const struct known *k = knowns; k < knowns + OPTIONS_KNOWN; k++)
+		if (!k->reloads && !is_passed_over(fresh, k) &&
+		    !is_same(&runs->config, &fresh->config, k->name))
+			fn(arg, k->name);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * options.h - what the command line of tcsniff asks for.
+ * options.h - what the command line of tcsniff asks for, and a file beside it.
  *
- * Memory: options_free() frees; names and texts are borrowed from argv.
+ * Memory: options_free() frees; names and texts are borrowed from argv, and from
+ *         the file's entries, which are kept.
  */
 #ifndef DAEMON_OPTIONS_H
 #define DAEMON_OPTIONS_H
@@ -10,17 +11,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
 
 #include "base/addr.h"
 #include "base/err.h"
 #include "capture/live.h"
+#include "daemon/config.h"
+#include "daemon/report.h"
 #include "flow/flow_state.h"
 #include "packet/decap.h"
 
 #define OPTIONS_WORKERS_MAX 64
 #define OPTIONS_CPUS_MAX    1024
+#define OPTIONS_KNOWN	    36
 
-enum options_action { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION };
+enum options_action { OPTIONS_RUN, OPTIONS_CHECK, OPTIONS_HELP, OPTIONS_VERSION };
 
 struct options {
 	enum options_action action;
@@ -49,6 +55,13 @@ struct options {
 	bool quiet, json, linger;
 	bool no_sandbox;
 	const char *socket; /* NULL: the default one, if any is opened */
+	mode_t socket_mode;
+	const char *socket_group; /* NULL: the group of the user to become, or ours */
+	enum report_level log_level;
+	const char *config_path;   /* of the file that was read; NULL: there is none */
+	char config_folder[4096];  /* where it is, or would be */
+	struct config config;	   /* what it says */
+	bool given[OPTIONS_KNOWN]; /* what the command line names */
 };
 
 /* 0, or -EINVAL or -ENOMEM with e saying what is wrong and the remedy; o is to
@@ -56,7 +69,15 @@ struct options {
 int options_parse(struct options *o, int argc, char **argv, struct err *e);
 void options_free(struct options *o);
 
+typedef void (*options_named_fn)(void *arg, const char *name);
+
+/* Calls fn with each option that the file says something else of than when
+ * `runs` was parsed, and that cannot change without a restart. Both of the same
+ * command line. */
+void options_need_restart(const struct options *runs, const struct options *fresh,
+			  options_named_fn fn, void *arg);
+
 /* What --help prints. */
-extern const char options_help[];
+void options_help(FILE *out);
 
 #endif

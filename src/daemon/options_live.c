@@ -58,19 +58,10 @@ static int add_interface(struct options *o, struct err *e)
 	return 0;
 }
 
-/* Which of the words optarg is, or -EINVAL. */
-static int parse_word(const char *option, const char *const words[], const char *all, struct err *e)
-{
-	for (int i = 0; words[i]; i++)
-		if (!strcmp(words[i], optarg))
-			return i;
-	return err_set(e, -EINVAL, "--%s: '%.32s' is none of %s", option, optarg, all);
-}
-
 static int parse_direction(struct options *o, struct err *e)
 {
 	static const char *const words[] = {"inner", "nic", NULL};
-	const int i = parse_word("direction", words, "inner, nic", e);
+	const int i = options_word("direction", words, "inner, nic", e);
 
 	o->by_way = i == 1;
 	return i < 0 ? i : 0;
@@ -85,7 +76,7 @@ static int parse_fanout_mode(struct options *o, struct err *e)
 		[LIVE_FANOUT_QM] = "qm",
 		NULL,
 	};
-	const int i = parse_word("fanout-mode", words, "cbpf, hash, cpu, qm", e);
+	const int i = options_word("fanout-mode", words, "cbpf, hash, cpu, qm", e);
 
 	if (i >= 0)
 		o->fanout = (enum live_fanout)i;
@@ -203,12 +194,6 @@ int options_live_parse(struct options *o, int opt, struct err *e)
 		return add_interface(o, e);
 	case OPT_DIRECTION:
 		return parse_direction(o, e);
-	case OPT_NO_PROMISC:
-		o->promisc = false;
-		return 0;
-	case OPT_NO_SEGMENTS:
-		o->ring.segments = false;
-		return 0;
 	case OPT_SNAPLEN:
 		return parse_bytes(&o->snaplen, "snaplen", SNAPLEN_MIN, SNAPLEN_MAX, e);
 	case OPT_BLOCK_BYTES:
@@ -223,11 +208,6 @@ int options_live_parse(struct options *o, int opt, struct err *e)
 		return parse_group(o, e);
 	case OPT_CPUS:
 		return parse_cpus(o, e);
-	case OPT_USER:
-		if (!*optarg)
-			return err_set(e, -EINVAL, "--user: the name is empty");
-		o->user = optarg;
-		return 0;
 	default: /* every letter that getopt knows has its case */
 		return err_set(e, -EINVAL, "option %d is not known", opt);
 	}

@@ -7,8 +7,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pcap/pcap.h>
+#include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/atomics.h"
 #include "base/units.h"
@@ -16,9 +20,45 @@
 #include "query/record.h"
 #include "table/view.h"
 
+static enum report_level level_most = REPORT_NOTICE; /* atomic */
+static bool is_journal;				     /* standard error */
+
+void report_level_set(enum report_level most)
+{
+	store_relaxed(&level_most, most);
+}
+
+/* JOURNAL_STREAM names the file that is the journal, as its device and inode. */
+void report_open(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char here[64];
+	struct stat st;
+
+	if (!stream || fstat(STDERR_FILENO, &st) < 0)
+		return;
+	snprintf(here, sizeof(here), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	is_journal = strcmp(stream, here) == 0;
+}
+
+void report(enum report_level level, const char *fmt, ...)
+{
+	char sentence[1024], prefix[16] = "";
+	va_list args;
+
+	if (level > load_relaxed(&level_most))
+		return;
+	va_start(args, fmt);
+	vsnprintf(sentence, sizeof(sentence), fmt, args);
+	va_end(args);
+	if (is_journal) /* sd-daemon(3): as syslog's, 3 is an error */
+		snprintf(prefix, sizeof(prefix), "<%d>", 3 + (int)level);
+	fprintf(stderr, "%stcsniff: %s\n", prefix, sentence);
+}
+
 void report_say(const char *sentence)
 {
-	fprintf(stderr, "tcsniff: %s\n", sentence);
+	report(REPORT_WARNING, "%s", sentence);
 }
 
 /* --- progress ------------------------------------------------------------- */

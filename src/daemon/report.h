@@ -2,7 +2,7 @@
 /*
  * report.h - what tcsniff says: the books at the end, and progress on the way.
  *
- * Threading: the main thread.
+ * Threading: the main thread, but for report() and report_say().
  */
 #ifndef DAEMON_REPORT_H
 #define DAEMON_REPORT_H
@@ -14,8 +14,18 @@
 #include "base/err.h"
 #include "table/table.h"
 
-/* "tcsniff: sentence" on standard error, on a line of its own. Any thread. */
-void report_say(const char *sentence);
+enum report_level { REPORT_ERROR, REPORT_WARNING, REPORT_NOTICE, REPORT_INFO, REPORT_DEBUG };
+
+/* At the start, by one thread. */
+void report_open(void);
+
+/* How much is said from now on: up to this level. REPORT_NOTICE at first. */
+void report_level_set(enum report_level most);
+
+/* "tcsniff: sentence" on standard error, on a line of its own; with its level in
+ * front if that is the journal of systemd. Any thread. */
+void report(enum report_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void report_say(const char *sentence); /* a warning */
 
 /* The table of hosts and the ledger: the ledger to standard error and the
  * table to `out`; if quiet, the ledger alone to `out`; as JSON both to `out`.

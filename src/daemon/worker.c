@@ -143,6 +143,11 @@ void worker_team_tend(struct worker_team *t)
 			__atomic_load_n(&t->workers[i].rounds, __ATOMIC_SEQ_CST);
 }
 
+void worker_team_hosts_due(struct worker_team *t)
+{
+	t->tend_ns = 0;
+}
+
 /* --- work ------------------------------------------------------------------ */
 
 /* Until the source has no more. */

@@ -45,6 +45,10 @@ int worker_team_start(struct worker_team **out, const struct worker_team_conf *c
 /* About once a second, unless in step: forgets hosts. */
 void worker_team_tend(struct worker_team *t);
 
+/* Hosts may be due sooner than was thought: the next tending looks. The thread
+ * that tends. */
+void worker_team_hosts_due(struct worker_team *t);
+
 /* Any thread: all workers end after the batch that they are in; unless in step,
  * once nothing waits for them any more (see that nothing more comes). */
 void worker_team_stop(struct worker_team *t);

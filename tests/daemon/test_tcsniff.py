@@ -86,7 +86,7 @@ class Tcsniff(unittest.TestCase):
         self.assert_usage(["-r", "x", "--fanout"], "--fanout")
         self.assert_usage(["-r", ""], "empty")
         self.assert_usage(["-r", "-", "-r", "-"], "standard input")
-        self.assert_usage(["-r", "x", "--quiet=yes"], "--quiet")
+        self.assert_usage(["-r", "x", "--quiet=maybe"], "--quiet", "yes, no")
 
     def test_wrong_values_are_named(self):
         for option, value in (("--fanout", "0"), ("--fanout", "65"), ("--fanout", "two"),

@@ -1,0 +1,238 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# test_config_file.py - the configuration file: every option is a key, the
+# command line wins, and what is wrong is named with its line.
+#
+# usage: test_config_file.py TCSNIFF
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+TCSNIFF = None
+LIMIT = 60  # seconds that any one run may take
+CAPTURE = os.path.join(os.environ.get("TCSNIFF_ROOT", "."), "pcaps", "dns.pcap")
+COMMAND_ONLY = {"help", "version", "config", "check-config"}
+GOOD = {
+    "interface": "eth7", "direction": "nic", "no-promisc": "yes", "no-segments": "no",
+    "snaplen": "256", "ring-block-size": "512K", "ring-blocks": "8", "retire": "30ms",
+    "fanout-mode": "hash", "fanout-group": "77", "cpus": "0", "user": "daemon",
+    "read": CAPTURE, "speed": "10", "fanout": "2", "inner": "10.0.0.0/8,fd00::/8",
+    "decap": "vxlan,gre", "vxlan-port": "4790", "max-flows": "1k", "max-fragments": "0",
+    "max-hosts": "100", "host-timeout": "1h", "timeout": "tcp-established=1d", "quiet": "yes",
+    "json": "yes", "linger": "no", "socket": "/run/x.sock", "socket-mode": "0600",
+    "socket-group": "daemon", "no-sandbox": "no", "log-level": "info", "filter": "not port 22",
+}
+BAD = {"direction": "up", "no-promisc": "perhaps", "snaplen": "12", "ring-block-size": "100000",
+       "ring-blocks": "one", "retire": "2h", "fanout-mode": "any", "fanout-group": "-1",
+       "cpus": "4-2", "speed": "0", "fanout": "0", "inner": "10.0.0.0/40", "decap": "vxlon",
+       "vxlan-port": "0", "max-flows": "0", "max-fragments": "x", "max-hosts": "0",
+       "host-timeout": "1ms", "timeout": "tcp=1s", "quiet": "1", "json": "true", "linger": "on",
+       "socket-mode": "rw", "log-level": "loud"}
+
+
+class ConfigFile(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = os.path.join(folder.name, "t.conf")
+
+    def write(self, *lines):
+        with open(self.path, "w", encoding="utf-8") as f:
+            f.write("".join(line + "\n" for line in lines))
+
+    def run_it(self, *args):
+        return subprocess.run([TCSNIFF, "--config", self.path, *args], stdin=subprocess.DEVNULL,
+                              capture_output=True, timeout=LIMIT, check=False, text=True)
+
+    def check(self, *args):
+        return self.run_it("--check-config", *args)
+
+    def assert_right(self, *args):
+        done = self.check(*args)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(done.stdout, self.path + ": no errors\n")
+
+    def assert_wrong(self, *words):
+        """Whether it is to be checked or to be used."""
+        for args in (["--check-config"], []):
+            done = self.run_it(*args)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), done.stderr)
+            for word in words:
+                self.assertIn(word, done.stderr)
+
+    def books(self, *args):
+        done = self.run_it("--json", *args)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout)
+
+    def hosts(self, *args):
+        return [host["ip"] for host in self.books(*args)["hosts"]]
+
+    # --- keys ---
+
+    def options_of_help(self):
+        done = subprocess.run([TCSNIFF, "--help"], capture_output=True, check=True, text=True)
+        return set(re.findall(r"^  (?:-\w, |    )--([a-z-]+)", done.stdout, re.MULTILINE))
+
+    def test_every_option_of_the_help_is_a_key(self):
+        options = self.options_of_help()
+        self.assertEqual(options, set(GOOD) - {"filter"} | COMMAND_ONLY)
+        for key in options - COMMAND_ONLY | {"filter"}:
+            with self.subTest(key=key):
+                source = [] if key in ("interface", "read") else (
+                    ["read = " + CAPTURE] if key in ("speed", "linger") else ["interface = eth7"])
+                self.write(*source, "%s = %s" % (key, GOOD[key]))
+                self.assert_right()
+
+    def test_options_of_the_command_line_alone_are_no_keys(self):
+        for key in COMMAND_ONLY:
+            self.write("interface = eth7", key + " = yes")
+            self.assert_wrong(self.path + ":2: '%s' is for the command line" % key)
+
+    def test_bad_values_are_named_with_their_line(self):
+        for key, value in BAD.items():
+            with self.subTest(key=key):
+                self.write("# of live and of files", "interface = eth7", "", key + " = " + value)
+                self.assert_wrong("%s:4: %s: " % (self.path, key), value.partition("=")[0])
+        for key in ("interface", "read", "user", "socket", "socket-group", "cpus"):
+            with self.subTest(key=key):
+                self.write(key + " =")
+                self.assert_wrong(self.path + ":1: " + key)
+
+    def test_what_is_no_key_is_named_with_its_line(self):
+        self.write("interface = eth7", "inerface = eth8")
+        self.assert_wrong(self.path + ":2: unknown key 'inerface'", "--help")
+        self.write("interface = eth7", "json")
+        self.assert_wrong(self.path + ":2: ", "key = value")
+        self.write("interface = eth7", "[live]", "snaplen = 100")
+        self.assert_wrong(self.path + ":3: ", "[live]")
+        self.write("interface = eth7", "snaplen = 100", "snaplen = 200")
+        self.assert_wrong(self.path + ":3: ", "snaplen", "line 2")
+        self.write("interface = eth7", "snaplen = 100", " fanout = 2")
+        self.assert_wrong(self.path + ":3: ", "blank")
+        self.write("interface = eth7", "filter = " + "x" * 3000)
+        self.assert_wrong(self.path + ":2: ", "longer than")
+
+    def test_what_does_not_go_together_names_the_file(self):
+        self.write("read = x", "interface = eth7")
+        self.assert_wrong("not both", self.path)
+        self.write("snaplen = 100")
+        self.assert_wrong("nothing to listen to", self.path)
+        self.write("interface = eth7", "snaplen = 60000", "ring-block-size = 16384")
+        self.assert_wrong("--ring-block-size", self.path)
+        self.write("interface = eth7", "filter = tcp and and")
+        done = self.check()
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("tcp and and", done.stderr)
+
+    def test_file_that_is_not_there(self):
+        done = self.check()
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(self.path, done.stderr)
+
+    def test_empty_file_says_nothing(self):
+        done = subprocess.run([TCSNIFF, "--config", "/dev/null", "-r", CAPTURE, "--check-config"],
+                              capture_output=True, check=False, text=True)
+        self.assertEqual((done.returncode, done.stdout), (0, "/dev/null: no errors\n"))
+
+    # --- what they do ---
+
+    def test_file_is_as_good_as_the_command_line(self):
+        self.write("read = " + CAPTURE, "inner = 10.7.1.1/32", "  fd07:1::1", "fanout = 2",
+                   "filter = port 53", "  and udp")
+        here = self.books()
+        self.write("")
+        there = self.books("-r", CAPTURE, "--inner", "10.7.1.1/32,fd07:1::1", "--fanout", "2",
+                           "port 53 and udp")
+        self.assertEqual(here, there)
+        self.assertEqual([host["ip"] for host in here["hosts"]], ["10.7.1.1", "fd07:1::1"])
+        self.assertGreater(here["ledger"]["received"], 0)
+
+    def test_command_line_wins(self):
+        self.write("read = /nowhere.pcap", "inner = 10.7.1.1/32", "quiet = yes",
+                   "filter = port 1", "max-hosts = 1")
+        self.assertEqual(self.hosts("-r", CAPTURE, "--inner", "10.7.1.2/32", "--quiet=no", "udp"),
+                         ["10.7.1.2"])
+
+    def test_what_the_command_line_reads_is_not_listened_to(self):
+        self.write("interface = eth7", "direction = nic", "snaplen = 300")
+        self.assertEqual(len(self.hosts("-r", CAPTURE)), 6)
+        self.write("read = " + CAPTURE, "speed = 2", "linger = yes")
+        self.assert_right("-i", "eth7")
+
+    def test_what_is_overruled_has_to_be_right_all_the_same(self):
+        self.write("inner = 10.0.0.0/99")
+        done = self.run_it("-r", CAPTURE, "--inner", "all")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(self.path + ":1: inner", done.stderr)
+
+    def test_timeouts_are_overruled_by_name(self):
+        self.write("read = " + CAPTURE, "timeout = udp=1s", "timeout = tcp-established=1h")
+        self.assert_right("--timeout", "udp=30s")
+
+    def test_many_networks(self):
+        self.write("read = " + CAPTURE, "inner = 10.7.1.1/32",
+                   *("  10.%d.%d.0/24" % (100 + i // 256, i % 256) for i in range(10000)))
+        self.assertEqual(self.hosts(), ["10.7.1.1"])
+
+    def test_little_is_said_if_so_asked(self):
+        with open(CAPTURE, "rb") as f:
+            data = f.read()
+        cut = self.path + ".pcap"
+        with open(cut, "wb") as f:
+            f.write(data[:-7])
+        self.write("quiet = yes", "log-level = error", "socket = %s.sock" % self.path)
+        done = self.run_it("-r", cut)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("record", done.stderr)
+        self.assertNotIn("answering", done.stderr)
+        self.assertIn("answering", self.run_it("-r", cut, "--log-level", "notice").stderr)
+
+    def test_journal_gets_levels(self):
+        with open(self.path + ".log", "w+", encoding="utf-8") as log:
+            st = os.fstat(log.fileno())
+            self.write("socket = %s.sock" % self.path, "quiet = yes")
+            env = dict(os.environ, JOURNAL_STREAM="%d:%d" % (st.st_dev, st.st_ino))
+            subprocess.run([TCSNIFF, "--config", self.path, "-r", CAPTURE], stderr=log, env=env,
+                           stdout=subprocess.DEVNULL, check=True, timeout=LIMIT)
+            log.seek(0)
+            self.assertIn("<5>tcsniff: answering", log.read())
+
+    # --- SIGHUP, while nothing is counted any more ---
+
+    def test_reload_while_it_lingers(self):
+        self.write("read = " + CAPTURE, "linger = yes", "quiet = yes", "log-level = error",
+                   "socket = %s.sock" % self.path)
+        with open(self.path + ".log", "w+b") as log:
+            run = subprocess.Popen([TCSNIFF, "--config", self.path], stderr=log,
+                                   stdout=subprocess.PIPE)
+            self.addCleanup(run.stdout.close)
+            self.addCleanup(run.kill)
+            run.stdout.readline()
+            self.write("read = " + CAPTURE, "linger = yes", "quiet = yes", "log-level = notice",
+                       "fanout = 2", "socket = %s.sock" % self.path)
+            run.send_signal(signal.SIGHUP)
+            until = time.monotonic() + LIMIT
+            said = b""
+            while b"is in force" not in said:
+                self.assertLess(time.monotonic(), until, said)
+                self.assertIsNone(run.poll())
+                time.sleep(0.02)
+                log.seek(0)
+                said = log.read()
+            self.assertIn(b"'fanout' has changed, and needs a restart", said)
+            run.terminate()
+            self.assertEqual(run.wait(LIMIT), 0)
+
+
+if __name__ == "__main__":
+    TCSNIFF = os.path.abspath(sys.argv.pop(1))
+    unittest.main()
