@@ -34,443 +34,457 @@
 #include "table/table.h"
 #include "tctable.h"
 
-#define EXIT_USAGE 2
-#define LOOK_MS                                                                \
-  500 /* between looks at progress and warnings; live: twice that */
+#define EXIT_USAGE     2
+#define LOOK_MS	       500 /* between looks at progress and warnings; live: twice that */
 #define SOCKET_DEFAULT "/run/tcsniff/tctable.sock"
 
 struct run {
-  const struct options *o;
-  int argc;
-  char **argv;
-  struct table *table;
-  struct replay *replay;      /* NULL if live */
-  struct split *split;        /* NULL with one worker, or live */
-  struct pkt_decoder decoder; /* of the split */
-  struct listen listen;
-  bool is_live;
-  struct privileges_user user; /* to become, if live */
-  struct query_server *server;
-  struct sandbox *sandbox; /* NULL: none was wanted */
-  struct worker_team *team;
-  int signal_fd, ended_fd;
-  unsigned damaged; /* files; atomic */
-  bool interrupted;
-  struct report_progress progress;
-  struct report_links links;
-  struct report_jumps jumps;
-  struct report_emergency emergency;
+	const struct options *o;
+	int argc;
+	char **argv;
+	struct table *table;
+	struct replay *replay;	    /* NULL if live */
+	struct split *split;	    /* NULL with one worker, or live */
+	struct pkt_decoder decoder; /* of the split */
+	struct listen listen;
+	bool is_live;
+	struct privileges_user user; /* to become, if live */
+	struct query_server *server;
+	struct sandbox *sandbox; /* NULL: none was wanted */
+	struct worker_team *team;
+	int signal_fd, ended_fd;
+	unsigned damaged; /* files; atomic */
+	bool interrupted;
+	struct report_progress progress;
+	struct report_links links;
+	struct report_jumps jumps;
+	struct report_emergency emergency;
 };
 
-static const char *socket_path(const struct run *r) {
-  return r->o->socket ? r->o->socket : SOCKET_DEFAULT;
+static const char *socket_path(const struct run *r)
+{
+	return r->o->socket ? r->o->socket : SOCKET_DEFAULT;
 }
 
-/* --- up ---------------------------------------------------------------------
- */
+/* --- up --------------------------------------------------------------------- */
 
-static int check_files(const struct options *o, struct err *e) {
-  for (size_t i = 0; i < o->reads_n; i++)
-    if (strcmp(o->reads[i], "-") != 0 && access(o->reads[i], R_OK) < 0)
-      return err_sys(e, "cannot read %s", o->reads[i]);
-  return 0;
+static int check_files(const struct options *o, struct err *e)
+{
+	for (size_t i = 0; i < o->reads_n; i++)
+		if (strcmp(o->reads[i], "-") != 0 && access(o->reads[i], R_OK) < 0)
+			return err_sys(e, "cannot read %s", o->reads[i]);
+	return 0;
 }
 
-static int take_signals(struct run *r, struct err *e) {
-  sigset_t set;
+static int take_signals(struct run *r, struct err *e)
+{
+	sigset_t set;
 
-  signal(SIGPIPE, SIG_IGN);
-  sigemptyset(&set);
-  sigaddset(&set, SIGINT);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGHUP);
-  sigprocmask(SIG_BLOCK, &set, NULL);
-  r->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-  if (r->signal_fd < 0)
-    return err_sys(e, "signalfd");
-  r->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  return r->ended_fd < 0 ? err_sys(e, "eventfd") : 0;
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	r->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (r->signal_fd < 0)
+		return err_sys(e, "signalfd");
+	r->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return r->ended_fd < 0 ? err_sys(e, "eventfd") : 0;
 }
 
-static int open_table(struct run *r, struct err *e) {
-  const struct table_conf conf = {
-      .workers = r->o->workers,
-      .flows_max = r->o->flows_max,
-      .fragments_max = r->o->fragments_max,
-      .hosts_max = (uint32_t)r->o->hosts_max,
-      .host_timeout_ns = r->o->host_timeout_ns,
-      .timeouts = r->o->timeouts,
-      .inner = r->o->inner,
-      .inner_n = r->o->inner_n,
-      .by_way = r->o->by_way,
-      .decap = r->o->decap,
-  };
+static int open_table(struct run *r, struct err *e)
+{
+	const struct table_conf conf = {
+		.workers = r->o->workers,
+		.flows_max = r->o->flows_max,
+		.fragments_max = r->o->fragments_max,
+		.hosts_max = (uint32_t)r->o->hosts_max,
+		.host_timeout_ns = r->o->host_timeout_ns,
+		.timeouts = r->o->timeouts,
+		.inner = r->o->inner,
+		.inner_n = r->o->inner_n,
+		.by_way = r->o->by_way,
+		.decap = r->o->decap,
+	};
 
-  return table_new(&r->table, &conf, e);
+	return table_new(&r->table, &conf, e);
 }
 
-static void note_damage(void *arg, const char *sentence) {
-  struct run *r = arg;
+static void note_damage(void *arg, const char *sentence)
+{
+	struct run *r = arg;
 
-  __atomic_fetch_add(&r->damaged, 1, __ATOMIC_RELAXED);
-  report(REPORT_ERROR, "%s", sentence);
+	__atomic_fetch_add(&r->damaged, 1, __ATOMIC_RELAXED);
+	report(REPORT_ERROR, "%s", sentence);
 }
 
-static unsigned fanout(void *arg, const struct frame *f, unsigned n) {
-  return pkt_fanout_with(arg, f, n);
+static unsigned fanout(void *arg, const struct frame *f, unsigned n)
+{
+	return pkt_fanout_with(arg, f, n);
 }
 
-static int open_replay(struct run *r,
-                       struct source sources[OPTIONS_WORKERS_MAX],
-                       struct err *e) {
-  const struct replay_conf conf = {
-      .paths = r->o->reads,
-      .paths_n = r->o->reads_n,
-      .filter = r->o->filter,
-      .speed = r->o->speed,
-      .damage = note_damage,
-      .arg = r,
-  };
-  const struct split_conf split = {
-      .n = r->o->workers,
-      .fanout = fanout,
-      .arg = &r->decoder,
-  };
-  int ret = replay_open(&r->replay, &conf, e);
+static int open_replay(struct run *r, struct source sources[OPTIONS_WORKERS_MAX], struct err *e)
+{
+	const struct replay_conf conf = {
+		.paths = r->o->reads,
+		.paths_n = r->o->reads_n,
+		.filter = r->o->filter,
+		.speed = r->o->speed,
+		.damage = note_damage,
+		.arg = r,
+	};
+	const struct split_conf split = {
+		.n = r->o->workers,
+		.fanout = fanout,
+		.arg = &r->decoder,
+	};
+	int ret = replay_open(&r->replay, &conf, e);
 
-  if (ret < 0)
-    return ret;
-  if (r->o->workers == 1) {
-    sources[0] = replay_source(r->replay);
-    return 0;
-  }
-  pkt_decoder_init(&r->decoder, &r->o->decap);
-  ret = split_open(&r->split, r->replay, &split, e);
-  for (unsigned i = 0; ret == 0 && i < r->o->workers; i++)
-    sources[i] = split_share(r->split, i);
-  return ret;
+	if (ret < 0)
+		return ret;
+	if (r->o->workers == 1) {
+		sources[0] = replay_source(r->replay);
+		return 0;
+	}
+	pkt_decoder_init(&r->decoder, &r->o->decap);
+	ret = split_open(&r->split, r->replay, &split, e);
+	for (unsigned i = 0; ret == 0 && i < r->o->workers; i++)
+		sources[i] = split_share(r->split, i);
+	return ret;
 }
 
-static int open_live(struct run *r, struct source sources[OPTIONS_WORKERS_MAX],
-                     struct err *e) {
-  int ret = listen_open(&r->listen, r->o, r->table, e);
+static int open_live(struct run *r, struct source sources[OPTIONS_WORKERS_MAX], struct err *e)
+{
+	int ret = listen_open(&r->listen, r->o, r->table, e);
 
-  for (unsigned i = 0; ret == 0 && i < r->o->workers; i++)
-    sources[i] = live_source(r->listen.live, i);
-  return ret;
+	for (unsigned i = 0; ret == 0 && i < r->o->workers; i++)
+		sources[i] = live_source(r->listen.live, i);
+	return ret;
 }
 
-static uint64_t wall_ns(void) {
-  struct timespec ts;
+static uint64_t wall_ns(void)
+{
+	struct timespec ts;
 
-  clock_gettime(CLOCK_REALTIME, &ts);
-  return (uint64_t)ts.tv_sec * NS_PER_SEC + (uint64_t)ts.tv_nsec;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * NS_PER_SEC + (uint64_t)ts.tv_nsec;
 }
 
-static uint32_t info_flags(const struct options *o) {
-  if (!o->interfaces_n)
-    return 0;
-  return TCTABLE_INFO_LIVE | (o->ring.segments ? TCTABLE_INFO_SEGMENTS : 0) |
-         (o->by_way ? TCTABLE_INFO_NIC : 0);
+static uint32_t info_flags(const struct options *o)
+{
+	if (!o->interfaces_n)
+		return 0;
+	return TCTABLE_INFO_LIVE | (o->ring.segments ? TCTABLE_INFO_SEGMENTS : 0) |
+	       (o->by_way ? TCTABLE_INFO_NIC : 0);
 }
 
-static int enter_worker(void *arg, struct err *e) {
-  const struct run *r = arg;
+static int enter_worker(void *arg, struct err *e)
+{
+	const struct run *r = arg;
 
-  return sandbox_enter(r->sandbox,
-                       r->is_live ? SANDBOX_CAPTURER : SANDBOX_READER, e);
+	return sandbox_enter(r->sandbox, r->is_live ? SANDBOX_CAPTURER : SANDBOX_READER, e);
 }
 
-static int enter_query(void *arg, struct err *e) {
-  const struct run *r = arg;
+static int enter_query(void *arg, struct err *e)
+{
+	const struct run *r = arg;
 
-  return sandbox_enter(r->sandbox, SANDBOX_QUERY, e);
+	return sandbox_enter(r->sandbox, SANDBOX_QUERY, e);
 }
 
-/* Gives up what was needed to open everything; before there are other threads.
- */
-static int shut_in(struct run *r, struct err *e) {
-  const struct sandbox_conf conf = {
-      .files = r->o->reads,
-      .files_n = r->o->reads_n,
-      /* To read the configuration again; the NICs' counters. */
-      .folders = {r->o->config_folder, r->is_live ? "/sys/devices" : NULL},
-      .socket = r->server ? socket_path(r) : NULL,
-  };
-  int ret = r->is_live ? privileges_drop(&r->user, e)
-                       : privileges_keep_reading(r->o->reads_n > 1, e);
+/* Gives up what was needed to open everything; before there are other threads. */
+static int shut_in(struct run *r, struct err *e)
+{
+	const struct sandbox_conf conf = {
+		.files = r->o->reads,
+		.files_n = r->o->reads_n,
+		/* To read the configuration again; the NICs' counters. */
+		.folders = {r->o->config_folder, r->is_live ? "/sys/devices" : NULL},
+		.socket = r->server ? socket_path(r) : NULL,
+	};
+	int ret = r->is_live ? privileges_drop(&r->user, e)
+			     : privileges_keep_reading(r->o->reads_n > 1, e);
 
-  if (ret == 0 && !r->o->no_sandbox)
-    ret = sandbox_prepare(&r->sandbox, &conf, e);
-  return ret < 0 ? ret : sandbox_enter(r->sandbox, SANDBOX_PROCESS, e);
+	if (ret == 0 && !r->o->no_sandbox)
+		ret = sandbox_prepare(&r->sandbox, &conf, e);
+	return ret < 0 ? ret : sandbox_enter(r->sandbox, SANDBOX_PROCESS, e);
 }
 
-static int open_server(struct run *r, struct err *e) {
-  char interfaces[256];
-  const struct query_server_conf conf = {
-      .table = r->table,
-      .path = socket_path(r),
-      .mode = 0660,
-      .owned = r->is_live && geteuid() == 0,
-      .uid = r->user.uid,
-      .gid = r->user.gid,
-      .source = r->is_live ? interfaces : r->o->reads[0],
-      .flags = info_flags(r->o),
-      .start_ns = wall_ns(),
-      .enter = enter_query,
-      .arg = r,
-  };
+static int open_server(struct run *r, struct err *e)
+{
+	char interfaces[256];
+	const struct query_server_conf conf = {
+		.table = r->table,
+		.path = socket_path(r),
+		.mode = 0660,
+		.owned = r->is_live && geteuid() == 0,
+		.uid = r->user.uid,
+		.gid = r->user.gid,
+		.source = r->is_live ? interfaces : r->o->reads[0],
+		.flags = info_flags(r->o),
+		.start_ns = wall_ns(),
+		.enter = enter_query,
+		.arg = r,
+	};
 
-  if (!r->is_live && !r->o->linger && r->o->speed <= 0 && !r->o->socket)
-    return 0;
-  listen_source_text(r->o, interfaces, sizeof(interfaces));
-  return query_server_open(&r->server, &conf, e);
+	if (!r->is_live && !r->o->linger && r->o->speed <= 0 && !r->o->socket)
+		return 0;
+	listen_source_text(r->o, interfaces, sizeof(interfaces));
+	return query_server_open(&r->server, &conf, e);
 }
 
-static int run_server(struct run *r, struct err *e) {
-  const int ret = r->server ? query_server_run(r->server, e) : 0;
+static int run_server(struct run *r, struct err *e)
+{
+	const int ret = r->server ? query_server_run(r->server, e) : 0;
 
-  if (r->server && ret == 0)
-    report(REPORT_NOTICE, "answering tctable on %s", socket_path(r));
-  return ret;
+	if (r->server && ret == 0)
+		report(REPORT_NOTICE, "answering tctable on %s", socket_path(r));
+	return ret;
 }
 
-/* --- run ---------------------------------------------------------------------
- */
+/* --- run --------------------------------------------------------------------- */
 
 /* Whether it is to end. SIGHUP does not ask for that, unless it comes because
  * the terminal is gone. */
-static bool end_came(const struct run *r) {
-  const struct reload again = {r->argc,  r->argv, r->o,
-                               r->table, r->team, r->is_live};
-  struct signalfd_siginfo info;
+static bool end_came(const struct run *r)
+{
+	const struct reload again = {r->argc, r->argv, r->o, r->table, r->team, r->is_live};
+	struct signalfd_siginfo info;
 
-  while (read(r->signal_fd, &info, sizeof(info)) == sizeof(info)) {
-    if (info.ssi_signo != SIGHUP || info.ssi_code == SI_KERNEL)
-      return true;
-    reload(&again);
-  }
-  return false;
+	while (read(r->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo != SIGHUP || info.ssi_code == SI_KERNEL)
+			return true;
+		reload(&again);
+	}
+	return false;
 }
 
 /* In what is counted, not in us. */
-static void look_for_faults(struct run *r) {
-  struct clock_history times;
+static void look_for_faults(struct run *r)
+{
+	struct clock_history times;
 
-  if (r->replay) {
-    replay_times(r->replay, &times);
-    table_note_times(r->table, 0, &times);
-  }
-  report_unknown_links(&r->links, r->table);
-  report_jumps(&r->jumps, r->table);
-  report_emergency(&r->emergency, r->table);
+	if (r->replay) {
+		replay_times(r->replay, &times);
+		table_note_times(r->table, 0, &times);
+	}
+	report_unknown_links(&r->links, r->table);
+	report_jumps(&r->jumps, r->table);
+	report_emergency(&r->emergency, r->table);
 }
 
-static void look(struct run *r, bool terminal) {
-  uint64_t done, total;
+static void look(struct run *r, bool terminal)
+{
+	uint64_t done, total;
 
-  look_for_faults(r);
-  if (!terminal)
-    return;
-  replay_progress(r->replay, &done, &total);
-  report_progress(&r->progress, r->table, done, total);
+	look_for_faults(r);
+	if (!terminal)
+		return;
+	replay_progress(r->replay, &done, &total);
+	report_progress(&r->progress, r->table, done, total);
 }
 
 /* Until all workers have ended, by themselves or because of a signal. */
-static void watch_replay(struct run *r) {
-  const bool terminal = isatty(STDERR_FILENO) && !r->o->quiet;
-  struct pollfd fds[] = {{.fd = r->signal_fd, .events = POLLIN},
-                         {.fd = r->ended_fd, .events = POLLIN}};
-  uint64_t ends;
+static void watch_replay(struct run *r)
+{
+	const bool terminal = isatty(STDERR_FILENO) && !r->o->quiet;
+	struct pollfd fds[] = {{.fd = r->signal_fd, .events = POLLIN},
+			       {.fd = r->ended_fd, .events = POLLIN}};
+	uint64_t ends;
 
-  while (!worker_team_ended(r->team)) {
-    if (poll(fds, 2, LOOK_MS) == 0)
-      look(r, terminal);
-    while (read(r->ended_fd, &ends, sizeof(ends)) > 0)
-      ;
-    if (end_came(r)) {
-      r->interrupted = true;
-      worker_team_stop(r->team);
-    }
-  }
-  report_progress_end(&r->progress);
-  look_for_faults(r);
+	while (!worker_team_ended(r->team)) {
+		if (poll(fds, 2, LOOK_MS) == 0)
+			look(r, terminal);
+		while (read(r->ended_fd, &ends, sizeof(ends)) > 0)
+			;
+		if (end_came(r)) {
+			r->interrupted = true;
+			worker_team_stop(r->team);
+		}
+	}
+	report_progress_end(&r->progress);
+	look_for_faults(r);
 }
 
 /* Until a signal; or a worker has failed, and so all have to end. */
-static void watch_live(struct run *r) {
-  struct pollfd fds[] = {
-      {.fd = r->signal_fd, .events = POLLIN},
-      {.fd = r->ended_fd, .events = POLLIN},
-      {.fd = live_watch_fd(r->listen.live), .events = POLLIN}};
-  uint64_t ends;
+static void watch_live(struct run *r)
+{
+	struct pollfd fds[] = {{.fd = r->signal_fd, .events = POLLIN},
+			       {.fd = r->ended_fd, .events = POLLIN},
+			       {.fd = live_watch_fd(r->listen.live), .events = POLLIN}};
+	uint64_t ends;
 
-  notify("READY=1");
-  while (!end_came(r) && read(r->ended_fd, &ends, sizeof(ends)) < 0) {
-    poll(fds, 3, 2 * LOOK_MS);
-    live_watch(r->listen.live);
-    listen_look(&r->listen);
-    worker_team_tend(r->team);
-    look_for_faults(r);
-  }
-  notify("STOPPING=1");
-  live_shut(r->listen.live);
-  worker_team_stop(r->team);
+	notify("READY=1");
+	while (!end_came(r) && read(r->ended_fd, &ends, sizeof(ends)) < 0) {
+		poll(fds, 3, 2 * LOOK_MS);
+		live_watch(r->listen.live);
+		listen_look(&r->listen);
+		worker_team_tend(r->team);
+		look_for_faults(r);
+	}
+	notify("STOPPING=1");
+	live_shut(r->listen.live);
+	worker_team_stop(r->team);
 }
 
-static void linger(const struct run *r) {
-  struct pollfd fd = {.fd = r->signal_fd, .events = POLLIN};
+static void linger(const struct run *r)
+{
+	struct pollfd fd = {.fd = r->signal_fd, .events = POLLIN};
 
-  while (!end_came(r))
-    poll(&fd, 1, -1);
+	while (!end_came(r))
+		poll(&fd, 1, -1);
 }
 
-static int set_up(struct run *r, struct err *e) {
-  struct source sources[OPTIONS_WORKERS_MAX];
-  const struct worker_team_conf team = {
-      .table = r->table,
-      .sources = sources,
-      .n = r->o->workers,
-      .ended_fd = r->ended_fd,
-      .in_step = !r->is_live,
-      .cpus = r->o->cpus,
-      .cpus_n = r->o->cpus_n,
-      .enter = enter_worker,
-      .arg = r,
-  };
-  int ret = r->is_live ? open_live(r, sources, e) : open_replay(r, sources, e);
+static int set_up(struct run *r, struct err *e)
+{
+	struct source sources[OPTIONS_WORKERS_MAX];
+	const struct worker_team_conf team = {
+		.table = r->table,
+		.sources = sources,
+		.n = r->o->workers,
+		.ended_fd = r->ended_fd,
+		.in_step = !r->is_live,
+		.cpus = r->o->cpus,
+		.cpus_n = r->o->cpus_n,
+		.enter = enter_worker,
+		.arg = r,
+	};
+	int ret = r->is_live ? open_live(r, sources, e) : open_replay(r, sources, e);
 
-  if (ret < 0)
-    return ret;
-  ret = open_server(r, e);
-  if (ret < 0)
-    return ret;
-  ret = shut_in(r, e);
-  if (ret < 0)
-    return ret;
-  ret = worker_team_start(&r->team, &team, e);
-  if (ret == 0)
-    ret = run_server(r, e);
-  return ret < 0 ? ret : sandbox_enter(r->sandbox, SANDBOX_MAIN, e);
+	if (ret < 0)
+		return ret;
+	ret = open_server(r, e);
+	if (ret < 0)
+		return ret;
+	ret = shut_in(r, e);
+	if (ret < 0)
+		return ret;
+	ret = worker_team_start(&r->team, &team, e);
+	if (ret == 0)
+		ret = run_server(r, e);
+	return ret < 0 ? ret : sandbox_enter(r->sandbox, SANDBOX_MAIN, e);
 }
 
 /* After the last frame. status: of the workers, with e filled if it is bad. */
-static int finish_live(struct run *r, int status, struct err *e) {
-  int ret;
+static int finish_live(struct run *r, int status, struct err *e)
+{
+	int ret;
 
-  listen_look(&r->listen);
-  ret = report_books(r->table, true, r->o->json,
-                     r->o->json || r->o->quiet ? stdout : stderr,
-                     status < 0 ? NULL : e);
-  return status < 0 ? status : ret;
+	listen_look(&r->listen);
+	ret = report_books(r->table, true, r->o->json, r->o->json || r->o->quiet ? stdout : stderr,
+			   status < 0 ? NULL : e);
+	return status < 0 ? status : ret;
 }
 
-static int finish_replay(struct run *r, int status, struct err *e) {
-  const int ret = report_books(r->table, r->o->quiet, r->o->json, stdout,
-                               status < 0 ? NULL : e);
+static int finish_replay(struct run *r, int status, struct err *e)
+{
+	const int ret =
+		report_books(r->table, r->o->quiet, r->o->json, stdout, status < 0 ? NULL : e);
 
-  if (status < 0 || ret < 0)
-    return status < 0 ? status : ret;
-  if (r->interrupted)
-    return err_set(e, -EINTR, "stopped by a signal before the end of %s",
-                   r->o->reads_n > 1 ? "the files" : r->o->reads[0]);
-  if (r->o->linger)
-    linger(r);
-  return 0;
+	if (status < 0 || ret < 0)
+		return status < 0 ? status : ret;
+	if (r->interrupted)
+		return err_set(e, -EINTR, "stopped by a signal before the end of %s",
+			       r->o->reads_n > 1 ? "the files" : r->o->reads[0]);
+	if (r->o->linger)
+		linger(r);
+	return 0;
 }
 
-static int run(struct run *r, struct err *e) {
-  int ret = r->is_live ? privileges_find_user(&r->user, r->o->user, e)
-                       : check_files(r->o, e);
+static int run(struct run *r, struct err *e)
+{
+	int ret = r->is_live ? privileges_find_user(&r->user, r->o->user, e) : check_files(r->o, e);
 
-  if (ret < 0)
-    return ret;
-  notify_open();
-  ret = take_signals(r, e);
-  if (ret < 0)
-    return ret;
-  ret = open_table(r, e);
-  if (ret < 0)
-    return ret;
-  ret = set_up(r, e);
-  if (ret < 0)
-    return ret;
-  if (r->is_live)
-    watch_live(r);
-  else
-    watch_replay(r);
-  ret = worker_team_join(r->team, e);
-  r->team = NULL;
-  return r->is_live ? finish_live(r, ret, e) : finish_replay(r, ret, e);
+	if (ret < 0)
+		return ret;
+	notify_open();
+	ret = take_signals(r, e);
+	if (ret < 0)
+		return ret;
+	ret = open_table(r, e);
+	if (ret < 0)
+		return ret;
+	ret = set_up(r, e);
+	if (ret < 0)
+		return ret;
+	if (r->is_live)
+		watch_live(r);
+	else
+		watch_replay(r);
+	ret = worker_team_join(r->team, e);
+	r->team = NULL;
+	return r->is_live ? finish_live(r, ret, e) : finish_replay(r, ret, e);
 }
 
-/* --- down --------------------------------------------------------------------
- */
+/* --- down -------------------------------------------------------------------- */
 
-static void close_all(struct run *r) {
-  query_server_stop(r->server);
-  split_close(r->split);
-  replay_close(r->replay);
-  listen_close(&r->listen);
-  table_free(r->table);
-  sandbox_free(r->sandbox);
-  notify_close();
-  if (r->signal_fd >= 0)
-    close(r->signal_fd);
-  if (r->ended_fd >= 0)
-    close(r->ended_fd);
+static void close_all(struct run *r)
+{
+	query_server_stop(r->server);
+	split_close(r->split);
+	replay_close(r->replay);
+	listen_close(&r->listen);
+	table_free(r->table);
+	sandbox_free(r->sandbox);
+	notify_close();
+	if (r->signal_fd >= 0)
+		close(r->signal_fd);
+	if (r->ended_fd >= 0)
+		close(r->ended_fd);
 }
 
 /* As far as that can be known without starting. */
-static int check_config(const struct options *o, struct err *e) {
-  struct filter *f;
-  int ret;
+static int check_config(const struct options *o, struct err *e)
+{
+	struct filter *f;
+	int ret;
 
-  if (o->filter) {
-    ret = filter_new(&f, o->filter, e);
-    if (ret < 0)
-      return ret;
-    filter_free(f);
-  }
-  printf("%s: no errors\n", o->config_path ? o->config_path : "command line");
-  return 0;
+	if (o->filter) {
+		ret = filter_new(&f, o->filter, e);
+		if (ret < 0)
+			return ret;
+		filter_free(f);
+	}
+	printf("%s: no errors\n", o->config_path ? o->config_path : "command line");
+	return 0;
 }
 
-int main(int argc, char **argv) {
-  struct options o;
-  struct run r = {
-      .o = &o, .argc = argc, .argv = argv, .signal_fd = -1, .ended_fd = -1};
-  struct err e = {""};
-  int status = EXIT_SUCCESS;
+int main(int argc, char **argv)
+{
+	struct options o;
+	struct run r = {.o = &o, .argc = argc, .argv = argv, .signal_fd = -1, .ended_fd = -1};
+	struct err e = {""};
+	int status = EXIT_SUCCESS;
 
-  report_open();
-  if (options_parse(&o, argc, argv, &e) < 0) {
-    report(REPORT_ERROR, "%s", e.text);
-    fputs("Try 'tcsniff --help'.\n", stderr);
-    status = EXIT_USAGE;
-  } else if (o.action == OPTIONS_HELP) {
-    fputs(options_help, stdout);
-  } else if (o.action == OPTIONS_VERSION) {
-    puts("tcsniff " TCSNIFF_VERSION);
-  } else if (o.action == OPTIONS_CHECK) {
-    if (check_config(&o, &e) < 0) {
-      report(REPORT_ERROR, "%s", e.text);
-      status = EXIT_USAGE;
-    }
-  } else {
-    report_level_set(o.log_level);
-    r.is_live = o.interfaces_n > 0;
-    if (run(&r, &e) < 0) {
-      report(REPORT_ERROR, "%s", e.text);
-      status = EXIT_FAILURE;
-    }
-    close_all(&r);
-  }
-  options_free(&o);
-  if (fflush(stdout) || ferror(stdout)) {
-    err_sys(&e, "cannot write to standard output");
-    report(REPORT_ERROR, "%s", e.text);
-    status = EXIT_FAILURE;
-  }
-  return r.damaged ? EXIT_FAILURE : status;
+	report_open();
+	if (options_parse(&o, argc, argv, &e) < 0) {
+		report(REPORT_ERROR, "%s", e.text);
+		fputs("Try 'tcsniff --help'.\n", stderr);
+		status = EXIT_USAGE;
+	} else if (o.action == OPTIONS_HELP) {
+		options_help(stdout);
+	} else if (o.action == OPTIONS_VERSION) {
+		puts("tcsniff " TCSNIFF_VERSION);
+	} else if (o.action == OPTIONS_CHECK) {
+		if (check_config(&o, &e) < 0) {
+			report(REPORT_ERROR, "%s", e.text);
+			status = EXIT_USAGE;
+		}
+	} else {
+		report_level_set(o.log_level);
+		r.is_live = o.interfaces_n > 0;
+		if (run(&r, &e) < 0) {
+			report(REPORT_ERROR, "%s", e.text);
+			status = EXIT_FAILURE;
+		}
+		close_all(&r);
+	}
+	options_free(&o);
+	if (fflush(stdout) || ferror(stdout)) {
+		err_sys(&e, "cannot write to standard output");
+		report(REPORT_ERROR, "%s", e.text);
+		status = EXIT_FAILURE;
+	}
+	return r.damaged ? EXIT_FAILURE : status;
 }
