@@ -186,6 +186,12 @@ static int enter_worker(void *arg, struct err *e)
 	return sandbox_enter(r->sandbox, r->is_live ? SANDBOX_CAPTURER : SANDBOX_READER, e);
 }
 
+static void say_of_socket(void *arg, const char *sentence)
+{
+	(void)arg;
+	report_say(sentence);
+}
+
 static int enter_query(void *arg, struct err *e)
 {
 	const struct run *r = arg;
@@ -217,7 +223,8 @@ static int open_server(struct run *r, struct err *e)
 	const struct query_server_conf conf = {
 		.table = r->table,
 		.path = socket_path(r),
-		.mode = 0660,
+		.mode = r->o->socket_mode,
+		.group = r->o->socket_group,
 		.owned = r->is_live && geteuid() == 0,
 		.uid = r->user.uid,
 		.gid = r->user.gid,
@@ -225,6 +232,7 @@ static int open_server(struct run *r, struct err *e)
 		.flags = info_flags(r->o),
 		.start_ns = wall_ns(),
 		.enter = enter_query,
+		.say = say_of_socket,
 		.arg = r,
 	};
 

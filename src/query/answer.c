@@ -7,7 +7,6 @@
  * in the answer. A walk ends where the table ended when it began.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "query/internal.h"
@@ -51,6 +50,19 @@ static enum wire_status stats_begin(struct answer *a)
 	return WIRE_OK;
 }
 
+static void add_counts(struct tctable_stats *out, const struct answer_context *ctx)
+{
+	const struct query_counts *c = &ctx->counts;
+
+	record_counter(out, "query_clients", c->clients);
+	record_counter(out, "query_refused", c->refused);
+	record_counter(out, "query_stalled", c->stalled);
+	record_counter(out, "query_crowded_out", c->crowded_out);
+	record_counter(out, "query_memory", c->memory_bytes);
+	record_counter(out, "query_memory_high", c->memory_high_bytes);
+	record_counter(out, "query_memory_max", query_memory_max(ctx));
+}
+
 static bool stats_step(struct answer *a)
 {
 	const struct table *t = a->ctx->table;
@@ -67,6 +79,7 @@ static bool stats_step(struct answer *a)
 	if (a->next == 0) {
 		table_totals_view(t, &totals);
 		record_totals(&stats, &totals);
+		add_counts(&stats, a->ctx);
 	} else {
 		table_worker_view(t, a->next - 1, &worker);
 		record_stats(&stats, &worker, a->next - 1);
@@ -123,14 +136,17 @@ static enum wire_status hosts_begin(struct answer *a)
 	if (!room)
 		return WIRE_OK;
 	d->counting = true;
-	d->present = calloc((size_t)d->end / 64 + 1, sizeof(*d->present));
+	d->present_n = (size_t)d->end / 64 + 1;
+	d->present = query_calloc(a->ctx, d->present_n, sizeof(*d->present));
 	return d->present ? WIRE_OK : WIRE_EAGAIN;
 }
 
 static void hosts_end(struct answer *a)
 {
-	free(a->hosts.present);
-	a->hosts.present = NULL;
+	struct hosts_dump *d = &a->hosts;
+
+	query_free(a->ctx, d->present, d->present_n, sizeof(*d->present));
+	d->present = NULL;
 }
 
 /* True: that was the last slice, and there is room for what it found. */

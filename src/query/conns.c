@@ -15,7 +15,6 @@
  * and the host may be forgotten and its index given to another address. So
  * nothing is believed but a view that shows the id and the address expected.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "query/internal.h"
@@ -40,7 +39,7 @@ enum wire_status conns_begin(struct answer *a)
 		max = host.use < QUERY_REFS_MAX ? (size_t)host.use : QUERY_REFS_MAX;
 	if (max > QUERY_REFS_MIN && max > a->ctx->refs_left)
 		max = QUERY_REFS_MIN;
-	d->refs = calloc(max, sizeof(*d->refs));
+	d->refs = query_calloc(a->ctx, max, sizeof(*d->refs));
 	if (!d->refs)
 		return WIRE_EAGAIN;
 	d->refs_max = max;
@@ -56,7 +55,7 @@ void conns_end(struct answer *a)
 
 	if (d->refs_max > QUERY_REFS_MIN)
 		a->ctx->refs_left += d->refs_max;
-	free(d->refs);
+	query_free(a->ctx, d->refs, d->refs_max, sizeof(*d->refs));
 	d->refs = NULL;
 	d->refs_max = 0;
 }

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/un.h>
 
@@ -24,12 +25,30 @@
 #define QUERY_REFS_MAX	(256 * 1024)
 #define QUERY_REFS_POOL (2 * 1024 * 1024)
 
+/* What the server says of itself, beside the statistics. */
+struct query_counts {
+	uint64_t clients;     /* now */
+	uint64_t refused;     /* requests that could not be answered */
+	uint64_t stalled;     /* clients dropped because they had stalled, ... */
+	uint64_t crowded_out; /* ... or to make room for others */
+	uint64_t memory_bytes, memory_high_bytes;
+};
+
 /* What all answers are made from. */
 struct answer_context {
 	const struct table *table;
 	struct tctable_info info; /* all but now_ns, which alone changes */
 	size_t refs_left;	  /* of QUERY_REFS_POOL */
+	struct query_counts counts;
 };
+
+/* memory.c: what clients cost is allocated and freed here, and so known. Zeroed;
+ * NULL: no memory. */
+void *query_calloc(struct answer_context *ctx, size_t n, size_t bytes);
+void query_free(struct answer_context *ctx, void *p, size_t n, size_t bytes); /* of the same */
+
+/* The most that it can come to. */
+uint64_t query_memory_max(const struct answer_context *ctx);
 
 struct conn_ref {
 	uint64_t id;
@@ -43,6 +62,7 @@ struct hosts_dump {
 	uint64_t found;
 	uint64_t *present; /* a bit for each host that was there when counted; NULL:
 			    * the client has room for any number. Owned */
+	size_t present_n;
 };
 
 enum conns_phase { CONNS_SCAN, CONNS_SORT, CONNS_SEND };
@@ -133,6 +153,8 @@ enum peer_phase {
 
 struct peer {
 	int fd; /* owned */
+	struct ucred who;
+	const char *refused; /* why its request was, until that is told; else NULL */
 	enum peer_phase phase;
 	bool is_closing;    /* to be dropped when its answer is out */
 	uint32_t events;    /* what epoll watches for it */

@@ -8,7 +8,6 @@
  * buffers and not ours.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -18,11 +17,14 @@
 
 int peer_new(struct peer **out, int fd, struct answer_context *ctx, uint64_t now_ns)
 {
-	struct peer *p = calloc(1, sizeof(*p));
+	struct peer *p = query_calloc(ctx, 1, sizeof(*p));
+	socklen_t n = sizeof(p->who);
 
 	if (!p)
 		return -ENOMEM;
 	p->fd = fd;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &p->who, &n) < 0)
+		p->who = (struct ucred){.pid = -1, .uid = (uid_t)-1, .gid = (gid_t)-1};
 	p->active_ns = now_ns;
 	p->answer.ctx = ctx;
 	*out = p;
@@ -35,7 +37,7 @@ void peer_free(struct peer *p)
 		return;
 	answer_end(&p->answer);
 	close(p->fd);
-	free(p);
+	query_free(p->answer.ctx, p, 1, sizeof(*p));
 }
 
 uint32_t peer_events(const struct peer *p)
@@ -77,14 +79,20 @@ static void take_request(struct peer *p)
 	if (ret < 0) {
 		answer_begin_mismatch(&p->answer, &r);
 		p->is_closing = true;
+		p->refused = "it speaks another version, or another protocol";
 	} else if (r.body_bytes > WIRE_REQUEST_BODY_MAX) {
 		answer_begin_refusal(&p->answer, &r);
 		p->is_closing = true;
+		p->refused = "its request says that it is longer than any is";
 	} else if (bytes_left(&b) < r.body_bytes) {
 		return;
 	} else {
 		answer_begin(&p->answer, &r, bytes_of(b.p, r.body_bytes));
 		consume(p, WIRE_REQUEST_BYTES + r.body_bytes);
+		if (p->answer.status == WIRE_EINVAL)
+			p->refused = "its request is not as the protocol has it";
+		else if (p->answer.status == WIRE_ENOSYS)
+			p->refused = "there is no such request";
 	}
 	p->phase = PEER_WORKED_FOR;
 }

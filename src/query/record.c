@@ -119,7 +119,7 @@ static void fill_flows(struct tctable_stats *out, const struct view_flows *v)
 	out->arena_bytes = v->arena_bytes;
 }
 
-static void add(struct tctable_stats *out, const char *name, uint64_t value)
+void record_counter(struct tctable_stats *out, const char *name, uint64_t value)
 {
 	struct tctable_named *to = &out->counter[out->counters++];
 
@@ -130,37 +130,37 @@ static void add(struct tctable_stats *out, const char *name, uint64_t value)
 
 static void fill_ring(struct tctable_stats *out, const struct view_ring *v)
 {
-	add(out, "ring_blocks", v->blocks);
-	add(out, "ring_blocks_high", v->blocks_high);
+	record_counter(out, "ring_blocks", v->blocks);
+	record_counter(out, "ring_blocks_high", v->blocks_high);
 }
 
 static void fill_jumps(struct tctable_stats *out, const struct view_jumps *v)
 {
-	add(out, "clock_jumps_back", v->back);
-	add(out, "clock_jumps_forward", v->forward);
+	record_counter(out, "clock_jumps_back", v->back);
+	record_counter(out, "clock_jumps_forward", v->forward);
 }
 
 static void fill_emergency(struct tctable_stats *out, const struct view_flows *v)
 {
-	add(out, "emergencies", v->emergencies);
-	add(out, "emergency_expired", v->emergency_expired);
-	add(out, "in_emergency", v->in_emergency);
+	record_counter(out, "emergencies", v->emergencies);
+	record_counter(out, "emergency_expired", v->emergency_expired);
+	record_counter(out, "in_emergency", v->in_emergency);
 }
 
 static void fill_fragments(struct tctable_stats *out, const struct view_fragments *v)
 {
-	add(out, "fragments_max", v->capacity);
-	add(out, "fragments_first", v->firsts);
-	add(out, "fragments_matched", v->matched);
-	add(out, "fragments_early", v->early);
-	add(out, "fragments_credited", v->credited);
-	add(out, "fragments_evicted", v->evicted);
+	record_counter(out, "fragments_max", v->capacity);
+	record_counter(out, "fragments_first", v->firsts);
+	record_counter(out, "fragments_matched", v->matched);
+	record_counter(out, "fragments_early", v->early);
+	record_counter(out, "fragments_credited", v->credited);
+	record_counter(out, "fragments_evicted", v->evicted);
 }
 
 static void fill_layers(struct tctable_stats *out, const struct view_layers *v)
 {
 	for (unsigned i = 0; i < LAYER_COUNTERS; i++)
-		add(out, layer_counter_name(i), v->n[i]);
+		record_counter(out, layer_counter_name(i), v->n[i]);
 }
 
 void record_stats(struct tctable_stats *out, const struct view_worker *v, unsigned worker)
@@ -189,7 +189,7 @@ void record_totals(struct tctable_stats *out, const struct view_totals *v)
 	fill_layers(out, &v->layers);
 	fill_fragments(out, &v->fragments);
 	fill_emergency(out, &v->flows);
-	add(out, "nic_drops", v->nic_drops);
+	record_counter(out, "nic_drops", v->nic_drops);
 	out->hosts = v->hosts;
 	out->hosts_max = v->hosts_max;
 	out->hosts_forgotten = v->hosts_forgotten;

@@ -13,6 +13,7 @@
 #include "query/server.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -41,7 +42,9 @@ struct query_server {
 	uint64_t deaf_until_ns; /* 0: listening */
 	int epoll_fd, stop_fd;
 	int (*enter)(void *arg, struct err *e);
+	void (*say)(void *arg, const char *sentence);
 	void *arg;
+	uint64_t said_ns, unsaid; /* of refusals: the last word, and how many since */
 	sem_t entered;
 	int enter_ret; /* of enter, with its sentence; before `entered` is posted */
 	struct err enter_err;
@@ -69,8 +72,32 @@ static int watch(struct query_server *s, int op, int fd, uint32_t name, uint32_t
 
 static void drop(struct query_server *s, unsigned slot)
 {
+	if (!s->peers[slot])
+		return;
 	peer_free(s->peers[slot]); /* closing it takes it out of epoll */
 	s->peers[slot] = NULL;
+	s->ctx.counts.clients--;
+}
+
+/* what: "refused", or "dropped". */
+static void say_why(struct query_server *s, const struct peer *p, const char *what, const char *why)
+{
+	const uint64_t now_ns = monotonic_ns();
+	char sentence[256];
+	size_t n;
+
+	s->unsaid++;
+	if (!s->say || (s->said_ns && now_ns - s->said_ns < QUERY_SAY_EVERY))
+		return;
+	n = (size_t)snprintf(sentence, sizeof(sentence),
+			     "%s a client of the socket (pid %d, uid %u, gid %u): %s", what,
+			     (int)p->who.pid, (unsigned)p->who.uid, (unsigned)p->who.gid, why);
+	if (s->unsaid > 1)
+		snprintf(sentence + n, sizeof(sentence) - n,
+			 "; %" PRIu64 " more since the last word", s->unsaid - 1);
+	s->say(s->arg, sentence);
+	s->said_ns = now_ns;
+	s->unsaid = 0;
 }
 
 /* After something was done for a peer: it lives on, or goes. */
@@ -79,6 +106,11 @@ static void settle(struct query_server *s, unsigned slot, bool lives)
 	struct peer *p = s->peers[slot];
 	const uint32_t events = peer_events(p);
 
+	if (p->refused) {
+		s->ctx.counts.refused++;
+		say_why(s, p, "refused", p->refused);
+		p->refused = NULL;
+	}
 	if (lives && events != p->events) {
 		lives = watch(s, EPOLL_CTL_MOD, p->fd, slot, events) == 0;
 		p->events = events;
@@ -124,9 +156,14 @@ static uint64_t drop_stalled(struct query_server *s, uint64_t now_ns)
 		const uint64_t at_ns =
 			s->peers[i] ? peer_deadline_ns(s->peers[i], s->stall_ns) : UINT64_MAX;
 
-		if (at_ns <= now_ns)
+		if (at_ns <= now_ns) {
+			s->ctx.counts.stalled++;
+			say_why(s, s->peers[i], "dropped",
+				s->peers[i]->phase == PEER_SENT
+					? "it has stopped reading its answer"
+					: "it has stopped in the middle of a request");
 			drop(s, i);
-		else if (at_ns < next_ns)
+		} else if (at_ns < next_ns)
 			next_ns = at_ns;
 	}
 	return next_ns;
@@ -134,16 +171,39 @@ static uint64_t drop_stalled(struct query_server *s, uint64_t now_ns)
 
 /* --- new ones ------------------------------------------------------------------ */
 
+/* A user that comes with a crowd crowds out its own, not others' clients. */
+static uid_t most_frequent(const struct query_server *s)
+{
+	unsigned most = 0;
+	uid_t found = 0;
+
+	for (unsigned i = 0; i < QUERY_CLIENTS; i++) {
+		unsigned n = 0;
+
+		for (unsigned j = 0; j < QUERY_CLIENTS; j++)
+			n += s->peers[j]->who.uid == s->peers[i]->who.uid;
+		if (n > most) {
+			most = n;
+			found = s->peers[i]->who.uid;
+		}
+	}
+	return found;
+}
+
 /* Who has been silent longest: of those that wait for no answer, if any. */
 static unsigned longest_idle(const struct query_server *s)
 {
-	unsigned found = 0;
+	const uid_t user = most_frequent(s);
+	unsigned found = QUERY_CLIENTS;
 
-	for (unsigned i = 1; i < QUERY_CLIENTS; i++) {
-		const struct peer *p = s->peers[i], *best = s->peers[found];
+	for (unsigned i = 0; i < QUERY_CLIENTS; i++) {
+		const struct peer *p = s->peers[i], *best = s->peers[found % QUERY_CLIENTS];
 		const bool asks = p->phase == PEER_ASKS, best_asks = best->phase == PEER_ASKS;
 
-		if (asks != best_asks ? asks : p->active_ns < best->active_ns)
+		if (p->who.uid != user)
+			continue;
+		if (found == QUERY_CLIENTS ||
+		    (asks != best_asks ? asks : p->active_ns < best->active_ns))
 			found = i;
 	}
 	return found;
@@ -157,6 +217,8 @@ static unsigned make_room(struct query_server *s)
 		if (!s->peers[slot])
 			return slot;
 	slot = longest_idle(s);
+	s->ctx.counts.crowded_out++;
+	say_why(s, s->peers[slot], "dropped", "others need its place");
 	drop(s, slot);
 	return slot;
 }
@@ -172,6 +234,7 @@ static void let_in(struct query_server *s, int fd, uint64_t now_ns)
 	}
 	p->events = peer_events(p);
 	s->peers[slot] = p;
+	s->ctx.counts.clients++;
 	if (watch(s, EPOLL_CTL_ADD, fd, slot, p->events) < 0)
 		drop(s, slot);
 }
@@ -354,6 +417,7 @@ int query_server_open(struct query_server **out, const struct query_server_conf 
 		return err_set(e, -ENOMEM, "no memory for the query server");
 	s->socket.fd = s->epoll_fd = s->stop_fd = -1;
 	s->enter = conf->enter;
+	s->say = conf->say;
 	s->arg = conf->arg;
 	s->stall_ns = conf->stall_ns ? conf->stall_ns : QUERY_STALL_DEFAULT;
 	context_init(&s->ctx, conf);

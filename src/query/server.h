@@ -25,8 +25,10 @@
 struct table;
 struct query_server;
 
-#define QUERY_CLIENTS	    64 /* the longest idle makes room for a new one */
+/* The longest idle makes room for a new one: of the user that has most. */
+#define QUERY_CLIENTS	    64
 #define QUERY_STALL_DEFAULT 10000000000ull
+#define QUERY_SAY_EVERY	    10000000000ull
 
 struct query_server_conf {
 	const struct table *table; /* borrows until stop */
@@ -44,6 +46,9 @@ struct query_server_conf {
 	/* The thread's first act: 0, or -errno with e filled; then run fails with
 	 * that. NULL: nothing. */
 	int (*enter)(void *arg, struct err *e);
+	/* Who was refused or dropped, and why: at most one sentence in
+	 * QUERY_SAY_EVERY. By the thread. NULL: nobody is told. */
+	void (*say)(void *arg, const char *sentence);
 	void *arg;
 };
 

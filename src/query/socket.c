@@ -23,7 +23,7 @@
 
 #include "query/internal.h"
 
-#define BACKLOG	       64
+#define BACKLOG	       1024 /* a crowd; who comes then is told to come again */
 #define GROUP_BYTES    65536
 #define LOCK_TRIES     100
 #define LOCK_TRY_NS    10000000l /* 1 s in all */
