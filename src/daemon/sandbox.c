@@ -119,6 +119,8 @@ static int listen_for_refusals(struct err *e)
 
 /* --- seccomp ------------------------------------------------------------------ */
 
+#define REFUSED (COMPAT_SETS_RESULT ? SCMP_ACT_TRAP : SCMP_ACT_ERRNO(EPERM))
+
 static int add_call(scmp_filter_ctx ctx, const struct sandbox_call *call)
 {
 	struct scmp_arg_cmp args[SANDBOX_ARGS];
@@ -127,7 +129,8 @@ static int add_call(scmp_filter_ctx ctx, const struct sandbox_call *call)
 	for (unsigned i = 0; i < call->args_n; i++)
 		if (args[i].datum_b == SANDBOX_OWN_PID)
 			args[i].datum_b = (scmp_datum_t)getpid();
-	return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, call->number, call->args_n, args);
+	return seccomp_rule_add_array(ctx, COMPAT_SANITIZED ? REFUSED : SCMP_ACT_ALLOW,
+				      call->number, call->args_n, args);
 }
 
 static int add_calls(scmp_filter_ctx ctx, const struct sandbox_call *calls, enum sandbox_role role)
@@ -176,17 +179,15 @@ static int export_filter(struct sock_fprog *out, scmp_filter_ctx ctx, struct err
 
 static int make_filter(struct sock_fprog *out, enum sandbox_role role, struct err *e)
 {
-	const scmp_filter_ctx ctx =
-		seccomp_init(COMPAT_SETS_RESULT ? SCMP_ACT_TRAP : SCMP_ACT_ERRNO(EPERM));
+	const scmp_filter_ctx ctx = seccomp_init(COMPAT_SANITIZED ? SCMP_ACT_ALLOW : REFUSED);
 	int ret;
 
 	if (!ctx)
 		return err_set(e, -ENOMEM, "no memory for the sandbox");
 	ret = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	if (ret == 0)
-		ret = add_calls(ctx, sandbox_calls, role);
-	if (ret == 0 && COMPAT_SANITIZED)
-		ret = add_calls(ctx, sandbox_calls_sanitized, role);
+		ret = add_calls(ctx, COMPAT_SANITIZED ? sandbox_refused_sanitized : sandbox_calls,
+				role);
 	if (ret == 0)
 		ret = hide_clone3(ctx, role);
 	if (ret < 0)

@@ -23,7 +23,9 @@ struct sandbox_call {
 /* Ends with one of no roles. Of several entries for a call, one must fit. */
 extern const struct sandbox_call sandbox_calls[];
 
-/* What the runtimes of sanitizers need besides, in every thread; likewise. */
-extern const struct sandbox_call sandbox_calls_sanitized[];
+/* The runtimes of sanitizers make calls of their own in every thread, and stop
+ * and trace them to find leaks. In such a build these alone are refused, so
+ * that what the filters do is run. Likewise. */
+extern const struct sandbox_call sandbox_refused_sanitized[];
 
 #endif
