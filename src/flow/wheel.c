@@ -99,3 +99,13 @@ uint32_t wheel_sweep(struct wheel *w, uint64_t now, uint32_t budget, wheel_due_f
 	}
 	return asked;
 }
+
+uint64_t wheel_next(const struct wheel *w, uint64_t limit)
+{
+	uint64_t tick = w->tick;
+
+	while (tick < limit && tick < w->tick + WHEEL_SLOTS &&
+	       w->head[tick & SLOT_MASK] == WHEEL_NONE)
+		tick++;
+	return tick < limit ? tick : limit;
+}

@@ -52,4 +52,8 @@ void wheel_prefetch(const struct wheel *w, uint32_t i);
  * asked about; less than budget means that it has caught up. */
 uint32_t wheel_sweep(struct wheel *w, uint64_t now, uint32_t budget, wheel_due_fn fn, void *arg);
 
+/* The tick at which the next thing is to be asked about, or `limit` if that comes
+ * first. */
+uint64_t wheel_next(const struct wheel *w, uint64_t limit);
+
 #endif

@@ -5,9 +5,18 @@
 #ifndef TABLE_INTERNAL_H
 #define TABLE_INTERNAL_H
 
+#include "flow/wheel.h"
 #include "table/table.h"
 
 #define TABLE_GONE_MAX 1024
+
+/* What forget.c knows of the hosts. */
+struct forget {
+	uint64_t timeout_ns;	  /* that the timers were set by; 0: none is set */
+	uint32_t listed;	  /* indices that have a timer: those below */
+	struct wheel_link *links; /* one for each index; in the directory's arena */
+	struct wheel wheel;	  /* a tick a second */
+};
 
 struct table {
 	unsigned workers;     /* that there are */
@@ -17,6 +26,7 @@ struct table {
 	struct settings *settings; /* atomic; owned */
 	struct host_dir *hosts;
 	struct arena *hosts_arena;
+	struct forget *forget; /* in that arena */
 	struct account **accounts;
 	struct shard_row forgotten; /* written under quiescence, by one thread */
 	uint64_t hosts_forgotten;
@@ -26,6 +36,9 @@ struct table {
 	uint32_t gone[TABLE_GONE_MAX]; /* out of the directory, not given back yet */
 	uint32_t gone_n;
 };
+
+/* 0, or -ENOMEM with e filled; ends with the directory's arena. */
+int forget_open(struct table *t, struct err *e);
 
 /* The sum of all workers' rows of one index. */
 void table_row_merge(const struct table *t, uint32_t index, struct shard_row *out);

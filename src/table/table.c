@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * table.c - everything that is counted, and forgetting hosts.
+ * table.c - everything that is counted.
  */
 #include "table/table.h"
 
@@ -102,7 +102,8 @@ static int hosts_new(struct table *t, const struct table_conf *c, struct err *e)
 	ret = arena_new(&t->hosts_arena, e);
 	if (ret < 0)
 		return ret;
-	return host_dir_new(&t->hosts, &conf, t->hosts_arena, e);
+	ret = host_dir_new(&t->hosts, &conf, t->hosts_arena, e);
+	return ret < 0 ? ret : forget_open(t, e);
 }
 
 int table_new(struct table **out, const struct table_conf *c, struct err *e)
@@ -154,115 +155,6 @@ void table_free(struct table *t)
 struct account *table_account(struct table *t, unsigned worker)
 {
 	return t->accounts[worker];
-}
-
-/* --- forgetting ------------------------------------------------------------ */
-
-static uint64_t max64(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
-/* Adds what a row has counted to another; conns and stamps too. */
-static void row_add(struct shard_row *to, const struct shard_row *from)
-{
-	to->half_open += from->half_open;
-	to->last_ns = max64(to->last_ns, from->last_ns);
-	to->conn_ended_ns = max64(to->conn_ended_ns, from->conn_ended_ns);
-	for (unsigned c = 0; c < PKT_CLASSES; c++) {
-		to->conns[c] += from->conns[c];
-		to->cls[c].sum[SHARD_TX].packets += from->cls[c].sum[SHARD_TX].packets;
-		to->cls[c].sum[SHARD_TX].bytes += from->cls[c].sum[SHARD_TX].bytes;
-		to->cls[c].sum[SHARD_RX].packets += from->cls[c].sum[SHARD_RX].packets;
-		to->cls[c].sum[SHARD_RX].bytes += from->cls[c].sum[SHARD_RX].bytes;
-	}
-}
-
-void table_row_merge(const struct table *t, uint32_t index, struct shard_row *out)
-{
-	struct shard_row row;
-
-	memset(out, 0, sizeof(*out));
-	for (unsigned w = 0; w < t->workers; w++) {
-		shard_row_read(&t->accounts[w]->rows[index], &row);
-		row_add(out, &row);
-	}
-}
-
-static void row_clear(struct shard_row *r)
-{
-	const struct shard_row zero = {0};
-
-	seq_write_begin(&r->seq);
-	/* All but the first word, which holds the number that guards it. */
-	seq_store_words(&r->conns, &zero.conns, (sizeof(zero) - 8) / 8);
-	seq_set(&r->half_open, 0);
-	seq_write_end(&r->seq);
-}
-
-static void give_back(struct table *t, uint32_t index)
-{
-	struct shard_row sum = t->forgotten, merged;
-
-	table_row_merge(t, index, &merged);
-	row_add(&sum, &merged);
-	seq_write_begin(&t->forgotten.seq);
-	seq_store_words(&t->forgotten.conns, &sum.conns, (sizeof(sum) - 8) / 8);
-	seq_write_end(&t->forgotten.seq);
-	for (unsigned w = 0; w < t->workers; w++)
-		row_clear(&t->accounts[w]->rows[index]);
-	host_dir_release(t->hosts, index);
-	counter_add(&t->hosts_forgotten, 1);
-}
-
-uint64_t table_forget_begin(struct table *t, uint64_t now_ns)
-{
-	const uint64_t floor_ns = now_ns - now_ns % NS_PER_SEC;
-	const uint64_t timeout_ns = load_relaxed(&t->host_timeout_ns);
-	uint64_t next_ns;
-
-	if (!timeout_ns)
-		return UINT64_MAX;
-	/* Hosts that are busy now, or come later, cannot be due before. */
-	next_ns = floor_ns + timeout_ns;
-	for (uint32_t i = 0; i < host_dir_end(t->hosts); i++) {
-		struct host_dir_entry entry;
-		struct shard_row merged;
-		uint64_t due_ns;
-
-		if (!host_dir_read(t->hosts, i, &entry) || entry.conns)
-			continue;
-		table_row_merge(t, i, &merged);
-		due_ns = max64(merged.last_ns, merged.conn_ended_ns) + timeout_ns;
-		if (due_ns > floor_ns) {
-			next_ns = due_ns < next_ns ? due_ns : next_ns;
-			continue;
-		}
-		if (t->gone_n == TABLE_GONE_MAX)
-			return now_ns;
-		if (host_dir_remove(t->hosts, i))
-			t->gone[t->gone_n++] = i;
-	}
-	return next_ns;
-}
-
-void table_forget_finish(struct table *t)
-{
-	while (t->gone_n)
-		give_back(t, t->gone[--t->gone_n]);
-}
-
-uint64_t table_forget_hosts(struct table *t, uint64_t now_ns)
-{
-	uint64_t next_ns;
-	bool all;
-
-	do {
-		next_ns = table_forget_begin(t, now_ns);
-		all = t->gone_n < TABLE_GONE_MAX;
-		table_forget_finish(t);
-	} while (!all);
-	return next_ns;
 }
 
 void table_note_losses(struct table *t, unsigned worker, uint64_t drops, uint64_t freezes)

@@ -298,6 +298,24 @@ static void any_of_many_on_one_slot_can_be_taken_off(void **state)
 	}
 }
 
+static void next_is_the_tick_of_whoever_comes_first(void **state)
+{
+	struct model *m = model_new(0, 1);
+
+	(void)state;
+	assert_int_equal(wheel_next(&m->wheel, 100), 100);
+	set(m, 1, 50);
+	set(m, 2, 70);
+	assert_int_equal(wheel_next(&m->wheel, 100), 50);
+	assert_int_equal(wheel_next(&m->wheel, 40), 40);
+	assert_int_equal(sweep(m, 50, 10), 1);
+	assert_int_equal(wheel_next(&m->wheel, 100), 70);
+	assert_int_equal(sweep(m, 70, 10), 1);
+	/* Nothing is set: whoever is set from now on comes within a turn. */
+	assert_int_equal(wheel_next(&m->wheel, 1000000), 70 + WHEEL_SLOTS);
+	free(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -308,6 +326,7 @@ int main(void)
 		cmocka_unit_test(clock_that_stands_asks_what_is_due_and_one_that_goes_back_nothing),
 		cmocka_unit_test(sweep_goes_on_where_its_budget_ended),
 		cmocka_unit_test(any_of_many_on_one_slot_can_be_taken_off),
+		cmocka_unit_test(next_is_the_tick_of_whoever_comes_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
