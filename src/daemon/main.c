@@ -29,6 +29,7 @@
 #include "daemon/reload.h"
 #include "daemon/report.h"
 #include "daemon/sandbox.h"
+#include "daemon/watchdog.h"
 #include "daemon/worker.h"
 #include "query/server.h"
 #include "table/table.h"
@@ -51,6 +52,7 @@ struct run {
 	struct privileges_user user; /* to become, if live */
 	struct query_server *server;
 	struct sandbox *sandbox; /* NULL: none was wanted */
+	struct watchdog watchdog;
 	struct worker_team *team;
 	int signal_fd, ended_fd;
 	unsigned damaged; /* files; atomic */
@@ -192,6 +194,13 @@ static void say_of_socket(void *arg, const char *sentence)
 	report_say(sentence);
 }
 
+static void look_at_workers(void *arg, uint64_t *stalled_ms, unsigned n)
+{
+	struct run *r = arg;
+
+	watchdog_look(&r->watchdog, stalled_ms, n);
+}
+
 static int enter_query(void *arg, struct err *e)
 {
 	const struct run *r = arg;
@@ -233,6 +242,7 @@ static int open_server(struct run *r, struct err *e)
 		.start_ns = wall_ns(),
 		.enter = enter_query,
 		.say = say_of_socket,
+		.look = r->is_live ? look_at_workers : NULL,
 		.arg = r,
 	};
 
@@ -323,6 +333,7 @@ static void watch_live(struct run *r)
 			       {.fd = live_watch_fd(r->listen.live), .events = POLLIN}};
 	uint64_t ends;
 
+	watchdog_begin(&r->watchdog, r->team);
 	notify("READY=1");
 	while (!end_came(r) && read(r->ended_fd, &ends, sizeof(ends)) < 0) {
 		poll(fds, 3, 2 * LOOK_MS);
@@ -332,6 +343,7 @@ static void watch_live(struct run *r)
 		look_for_faults(r);
 	}
 	notify("STOPPING=1");
+	watchdog_end(&r->watchdog);
 	live_shut(r->listen.live);
 	worker_team_stop(r->team);
 }
@@ -427,9 +439,23 @@ static int run(struct run *r, struct err *e)
 
 /* --- down -------------------------------------------------------------------- */
 
+/* The workers were started, and what was to come after failed. */
+static void end_workers(struct run *r)
+{
+	struct err ignored;
+
+	if (!r->team)
+		return;
+	if (r->is_live)
+		live_shut(r->listen.live);
+	worker_team_stop(r->team);
+	worker_team_join(r->team, &ignored);
+}
+
 static void close_all(struct run *r)
 {
 	query_server_stop(r->server);
+	end_workers(r);
 	split_close(r->split);
 	replay_close(r->replay);
 	listen_close(&r->listen);
@@ -461,7 +487,12 @@ static int check_config(const struct options *o, struct err *e)
 int main(int argc, char **argv)
 {
 	struct options o;
-	struct run r = {.o = &o, .argc = argc, .argv = argv, .signal_fd = -1, .ended_fd = -1};
+	struct run r = {.o = &o,
+			.argc = argc,
+			.argv = argv,
+			.watchdog = WATCHDOG_INIT,
+			.signal_fd = -1,
+			.ended_fd = -1};
 	struct err e = {""};
 	int status = EXIT_SUCCESS;
 

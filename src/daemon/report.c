@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pcap/pcap.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,12 +42,20 @@ void report_open(void)
 	is_journal = strcmp(stream, here) == 0;
 }
 
+/* A pipe that nobody reads must not hold up who has something to say. */
+static bool is_heard(void)
+{
+	struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+	return poll(&p, 1, 0) != 0;
+}
+
 void report(enum report_level level, const char *fmt, ...)
 {
 	char sentence[1024], prefix[16] = "";
 	va_list args;
 
-	if (level > load_relaxed(&level_most))
+	if (level > load_relaxed(&level_most) || !is_heard())
 		return;
 	va_start(args, fmt);
 	vsnprintf(sentence, sizeof(sentence), fmt, args);

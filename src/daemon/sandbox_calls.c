@@ -79,8 +79,8 @@ const struct sandbox_call sandbox_calls[] = {
 	{M | R, CALL(fstat)},
 	{M | R, CALL(newfstatat)},
 	{M | R, CALL(statx)}, /* as newer C libraries look at a file */
-	{M | C | R, CALL(poll)},
-	{M | C | R, CALL(ppoll)},
+	{ALL, CALL(poll)},
+	{ALL, CALL(ppoll)},
 	{M, CALL(sysinfo)}, /* qsort(3) of many networks: how much memory there is */
 	{M, CALL(writev)},
 	{M, CALL1(ioctl, IS(1, TCGETS))}, /* is it a terminal? */

@@ -201,6 +201,11 @@ void worker_team_stop(struct worker_team *t)
 	store_relaxed(&t->stop, true);
 }
 
+uint64_t worker_team_rounds(const struct worker_team *t, unsigned i)
+{
+	return load_relaxed(&t->workers[i].rounds);
+}
+
 bool worker_team_ended(const struct worker_team *t)
 {
 	return load_acquire(&t->ended) == t->n;

@@ -53,6 +53,10 @@ void worker_team_hosts_due(struct worker_team *t);
  * once nothing waits for them any more (see that nothing more comes). */
 void worker_team_stop(struct worker_team *t);
 
+/* Any thread, until join: how many batches worker i has left. Even a silent link
+ * makes it leave one some times a second. */
+uint64_t worker_team_rounds(const struct worker_team *t, unsigned i);
+
 /* Any thread: true when all have ended. */
 bool worker_team_ended(const struct worker_team *t);
 

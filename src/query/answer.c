@@ -53,6 +53,7 @@ static enum wire_status stats_begin(struct answer *a)
 static void add_counts(struct tctable_stats *out, const struct answer_context *ctx)
 {
 	const struct query_counts *c = &ctx->counts;
+	unsigned stalled = 0;
 
 	record_counter(out, "query_clients", c->clients);
 	record_counter(out, "query_refused", c->refused);
@@ -61,6 +62,9 @@ static void add_counts(struct tctable_stats *out, const struct answer_context *c
 	record_counter(out, "query_memory", c->memory_bytes);
 	record_counter(out, "query_memory_high", c->memory_high_bytes);
 	record_counter(out, "query_memory_max", query_memory_max(ctx));
+	for (unsigned i = 0; i < table_workers(ctx->table); i++)
+		stalled += ctx->stalled_ms[i] != 0;
+	record_counter(out, "workers_stalled", stalled);
 }
 
 static bool stats_step(struct answer *a)
@@ -83,6 +87,7 @@ static bool stats_step(struct answer *a)
 	} else {
 		table_worker_view(t, a->next - 1, &worker);
 		record_stats(&stats, &worker, a->next - 1);
+		record_counter(&stats, "stalled_ms", a->ctx->stalled_ms[a->next - 1]);
 	}
 	wire_stats_encode(at, &stats);
 	return ++a->next > table_workers(t);

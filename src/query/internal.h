@@ -40,6 +40,7 @@ struct answer_context {
 	struct tctable_info info; /* all but now_ns, which alone changes */
 	size_t refs_left;	  /* of QUERY_REFS_POOL */
 	struct query_counts counts;
+	uint64_t *stalled_ms; /* of each worker; owned by the server */
 };
 
 /* memory.c: what clients cost is allocated and freed here, and so known. Zeroed;

@@ -32,6 +32,7 @@
 #define NAME_LISTENER QUERY_CLIENTS /* behind the slots */
 #define NAME_STOP     (QUERY_CLIENTS + 1)
 #define EVENTS	      (QUERY_CLIENTS + 2)
+#define LOOK_NS	      NS_PER_SEC
 #define DEAF_NS	      (100 * NS_PER_MSEC) /* no accept() after one failed for want of something */
 
 struct query_server {
@@ -43,7 +44,9 @@ struct query_server {
 	int epoll_fd, stop_fd;
 	int (*enter)(void *arg, struct err *e);
 	void (*say)(void *arg, const char *sentence);
+	void (*look)(void *arg, uint64_t *stalled_ms, unsigned workers);
 	void *arg;
+	uint64_t look_ns;	  /* when it is due */
 	uint64_t said_ns, unsaid; /* of refusals: the last word, and how many since */
 	sem_t entered;
 	int enter_ret; /* of enter, with its sentence; before `entered` is posted */
@@ -269,6 +272,8 @@ static int timeout_ms(const struct query_server *s, uint64_t next_ns, uint64_t n
 {
 	if (s->deaf_until_ns && s->deaf_until_ns < next_ns)
 		next_ns = s->deaf_until_ns;
+	if (s->look && s->look_ns < next_ns)
+		next_ns = s->look_ns;
 	if (next_ns == UINT64_MAX)
 		return -1;
 	if (next_ns <= now_ns)
@@ -331,6 +336,10 @@ static void *run(void *arg)
 			watch(s, EPOLL_CTL_MOD, s->socket.fd, NAME_LISTENER, EPOLLIN);
 		}
 		next_ns = drop_stalled(s, now_ns);
+		if (s->look && s->look_ns <= now_ns) {
+			s->look(s->arg, s->ctx.stalled_ms, s->ctx.info.workers);
+			s->look_ns = now_ns + LOOK_NS;
+		}
 	}
 	return NULL;
 }
@@ -404,6 +413,7 @@ static void close_all(struct query_server *s)
 		close(s->stop_fd);
 	if (s->epoll_fd >= 0)
 		close(s->epoll_fd);
+	free(s->ctx.stalled_ms);
 	free(s);
 }
 
@@ -418,9 +428,15 @@ int query_server_open(struct query_server **out, const struct query_server_conf 
 	s->socket.fd = s->epoll_fd = s->stop_fd = -1;
 	s->enter = conf->enter;
 	s->say = conf->say;
+	s->look = conf->look;
 	s->arg = conf->arg;
 	s->stall_ns = conf->stall_ns ? conf->stall_ns : QUERY_STALL_DEFAULT;
 	context_init(&s->ctx, conf);
+	s->ctx.stalled_ms = calloc(s->ctx.info.workers, sizeof(*s->ctx.stalled_ms));
+	if (!s->ctx.stalled_ms) {
+		close_all(s);
+		return err_set(e, -ENOMEM, "no memory for the query server");
+	}
 	ret = socket_listen(&s->socket, conf, e);
 	if (ret == 0)
 		ret = open_fds(s, e);

@@ -49,6 +49,10 @@ struct query_server_conf {
 	/* Who was refused or dropped, and why: at most one sentence in
 	 * QUERY_SAY_EVERY. By the thread. NULL: nobody is told. */
 	void (*say)(void *arg, const char *sentence);
+	/* About once a second, by the thread: to look after the workers, and note
+	 * for each how long it has been standing still, for the statistics. NULL:
+	 * nobody does. */
+	void (*look)(void *arg, uint64_t *stalled_ms, unsigned workers);
 	void *arg;
 };
 
