@@ -8,7 +8,9 @@
 #include "flow/wheel.h"
 #include "table/table.h"
 
-#define TABLE_GONE_MAX 1024
+/* Hosts that are on their way out at once. Live, a batch of them takes about a
+ * second. */
+#define TABLE_GONE_MAX 65536
 
 /* What forget.c knows of the hosts. */
 struct forget {

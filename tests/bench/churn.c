@@ -81,7 +81,7 @@ static int write_frames(struct churn *c, const struct frame *frames, unsigned n)
 
 		if (fwrite(head, sizeof(head), 1, c->file) != 1 ||
 		    fwrite(f->data, f->caplen, 1, c->file) != 1)
-			return errno == EPIPE || stop ? -EPIPE : fail("cannot write", c->path);
+			return errno == EPIPE ? -EPIPE : fail("cannot write", c->path);
 	}
 	return (int)n;
 }
@@ -213,6 +213,7 @@ static int parse(struct churn *c, int argc, char **argv)
 			break;
 		case 'i':
 			c->interface = optarg;
+			c->conf.is_short = true; /* nothing is sent that is not there */
 			break;
 		default:
 			return -1;
@@ -227,7 +228,7 @@ static int parse(struct churn *c, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	const struct sigaction end = {.sa_handler = note_signal};
+	const struct sigaction end = {.sa_handler = note_signal, .sa_flags = SA_RESTART};
 	struct churn c = {.packets = 1000000, .fd = -1};
 	int ret;
 
@@ -243,7 +244,7 @@ int main(int argc, char **argv)
 	ret = c.interface ? open_socket(&c) : open_file(&c);
 	if (ret == 0)
 		ret = go(&c);
-	if (c.file && (fclose(c.file) != 0 && !stop && errno != EPIPE))
+	if (c.file && fclose(c.file) != 0 && errno != EPIPE)
 		ret = fail("cannot write", c.path);
 	if (c.fd >= 0)
 		close(c.fd);

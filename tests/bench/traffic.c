@@ -8,7 +8,6 @@
  */
 #include "traffic.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -202,6 +201,8 @@ static void talk(struct traffic *t, struct slot *s, uint64_t random, struct talk
 	/* Ends by chance, after two packets at least. */
 	k->is_last = life && s->packets > 1 && below(random << 16, life > 2 ? life - 1 : 1) == 0;
 	k->bytes = random & 2 ? 1500 : 64;
+	if (t->c.is_short)
+		k->bytes = (k->is_v6 ? 40 : 20) + (k->protocol == 6 ? 20 : 8);
 	if (k->is_last)
 		s->number = 0;
 }

@@ -14,6 +14,7 @@
 #ifndef BENCH_TRAFFIC_H
 #define BENCH_TRAFFIC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/frame.h"
@@ -28,6 +29,7 @@ struct traffic_conf {
 	uint64_t start_ns; /* stamp of the first */
 	uint32_t tcp, udp; /* in percent; the rest are ICMP echoes */
 	uint32_t v6;	   /* in percent */
+	bool is_short;	   /* packets are their headers alone: all of them is captured */
 	uint64_t seed;
 };
 
