@@ -67,7 +67,7 @@ void settings_close(struct table *t)
 
 int settings_set(struct table *t, const struct table_conf *c, struct err *e)
 {
-	struct settings *s;
+	struct settings *s = NULL;
 	int ret;
 
 	if (!settings_are_taken(t))
