@@ -19,6 +19,7 @@ import unittest
 TCSNIFF = None
 LIMIT = 60  # seconds that any one run may take
 CAPTURE = os.path.join(os.environ.get("TCSNIFF_ROOT", "."), "pcaps", "dns.pcap")
+SAMPLE = os.path.join(os.environ.get("TCSNIFF_ROOT", "."), "contrib", "tcsniff.conf")
 COMMAND_ONLY = {"help", "version", "config", "check-config"}
 GOOD = {
     "interface": "eth7", "direction": "nic", "no-promisc": "yes", "no-segments": "no",
@@ -91,6 +92,15 @@ class ConfigFile(unittest.TestCase):
                     ["read = " + CAPTURE] if key in ("speed", "linger") else ["interface = eth7"])
                 self.write(*source, "%s = %s" % (key, GOOD[key]))
                 self.assert_right()
+
+    def test_sample_has_every_key_and_all_are_right(self):
+        """With the values that hold without them."""
+        with open(SAMPLE, encoding="utf-8") as f:
+            lines = [re.sub("^#(?=[a-z]+[a-z-]* = |\t[0-9a-f])", "", line) for line in f]
+        keys = {line.partition(" = ")[0] for line in lines if re.match("[a-z-]+ = ", line)}
+        self.assertEqual(keys, set(GOOD))
+        self.write(*(line.rstrip("\n") for line in lines if not line.startswith("interface")))
+        self.assert_right()
 
     def test_options_of_the_command_line_alone_are_no_keys(self):
         for key in COMMAND_ONLY:
