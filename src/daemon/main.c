@@ -37,7 +37,14 @@
 
 #define EXIT_USAGE     2
 #define LOOK_MS	       500 /* between looks at progress and warnings; live: twice that */
+#define NAP_LEAST_MS   5   /* between looks at how much memory is used, while ever more is */
+#define NAP_MOST_MS    80  /* when that goes on no longer */
 #define SOCKET_DEFAULT "/run/tcsniff/tctable.sock"
+
+/* For jemalloc: one arena for all that is not a worker's own. A thread that makes
+ * itself another and finds no memory for it would crash inside jemalloc. */
+__attribute__((visibility("default"))) extern const char *malloc_conf;
+const char *malloc_conf = "narenas:1";
 
 struct run {
 	const struct options *o;
@@ -57,6 +64,7 @@ struct run {
 	int signal_fd, ended_fd;
 	unsigned damaged; /* files; atomic */
 	bool interrupted;
+	int nap_ms; /* wait_for() */
 	struct report_progress progress;
 	struct report_links links;
 	struct report_jumps jumps;
@@ -303,6 +311,24 @@ static void look(struct run *r, bool terminal)
 	report_progress(&r->progress, r->table, done, total);
 }
 
+/* poll(), and memory that the workers will soon need is touched meanwhile. */
+static int wait_for(struct run *r, struct pollfd *fds, nfds_t n, int ms)
+{
+	int ret = 0;
+
+	while (ms > 0 && ret == 0) {
+		const bool grows = table_touch_ahead(r->table);
+
+		if (grows || !r->nap_ms)
+			r->nap_ms = NAP_LEAST_MS;
+		else if (r->nap_ms < NAP_MOST_MS)
+			r->nap_ms *= 2;
+		ret = poll(fds, n, r->nap_ms < ms ? r->nap_ms : ms);
+		ms -= r->nap_ms;
+	}
+	return ret;
+}
+
 /* Until all workers have ended, by themselves or because of a signal. */
 static void watch_replay(struct run *r)
 {
@@ -312,7 +338,7 @@ static void watch_replay(struct run *r)
 	uint64_t ends;
 
 	while (!worker_team_ended(r->team)) {
-		if (poll(fds, 2, LOOK_MS) == 0)
+		if (wait_for(r, fds, 2, LOOK_MS) == 0)
 			look(r, terminal);
 		while (read(r->ended_fd, &ends, sizeof(ends)) > 0)
 			;
@@ -336,7 +362,7 @@ static void watch_live(struct run *r)
 	watchdog_begin(&r->watchdog, r->team);
 	notify("READY=1");
 	while (!end_came(r) && read(r->ended_fd, &ends, sizeof(ends)) < 0) {
-		poll(fds, 3, 2 * LOOK_MS);
+		wait_for(r, fds, 3, 2 * LOOK_MS);
 		live_watch(r->listen.live);
 		listen_look(&r->listen);
 		worker_team_tend(r->team);

@@ -33,9 +33,9 @@
 
 #include "base/compat.h"
 #include "daemon/sandbox_calls.h"
+#include "daemon/sandbox_check.h"
 
-#define NAMED_CALLS 1024
-#define SI_SECCOMP  1 /* SYS_SECCOMP, of asm-generic/siginfo.h */
+#define SI_SECCOMP 1 /* SYS_SECCOMP, of asm-generic/siginfo.h */
 
 struct sandbox {
 	struct sock_fprog filters[SANDBOX_ROLES]; /* owned */
@@ -44,8 +44,8 @@ struct sandbox {
 
 /* --- what was refused ------------------------------------------------------- */
 
-static char names[NAMED_CALLS][24]; /* of calls; made before there is a filter */
-static bool told[NAMED_CALLS];	    /* atomic */
+static char names[SANDBOX_CALLS_MAX][24]; /* of calls; made before there is a filter */
+static bool told[SANDBOX_CALLS_MAX];	  /* atomic */
 
 static size_t put(char *out, size_t n, const char *text)
 {
@@ -93,7 +93,7 @@ static void on_refusal(int signal, siginfo_t *info, void *context)
 	if (info->si_code != SI_SECCOMP)
 		return; /* somebody's kill(2) */
 	compat_set_result((ucontext_t *)context, -EPERM);
-	if (call < NAMED_CALLS && !__atomic_exchange_n(&told[call], true, __ATOMIC_RELAXED))
+	if (call < SANDBOX_CALLS_MAX && !__atomic_exchange_n(&told[call], true, __ATOMIC_RELAXED))
 		tell(call);
 	errno = before;
 }
@@ -104,7 +104,7 @@ static int listen_for_refusals(struct err *e)
 				    .sa_flags = SA_SIGINFO | SA_RESTART | SA_NODEFER};
 	sigset_t set;
 
-	for (int i = 0; i < NAMED_CALLS; i++) {
+	for (int i = 0; i < SANDBOX_CALLS_MAX; i++) {
 		char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, i);
 
 		snprintf(names[i], sizeof(names[i]), "%s", name ? name : "");
@@ -195,6 +195,8 @@ static int make_filter(struct sock_fprog *out, enum sandbox_role role, struct er
 	else
 		ret = export_filter(out, ctx, e);
 	seccomp_release(ctx);
+	if (ret == 0 && !COMPAT_SANITIZED)
+		ret = sandbox_check(out, role, e);
 	return ret;
 }
 
