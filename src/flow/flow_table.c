@@ -1014,9 +1014,9 @@ int flow_table_new(struct flow_table **out, const struct flow_table_conf *c, str
 	t->opened = c->opened;
 	t->arg = c->arg;
 	memcpy(t->secret, c->secret, sizeof(t->secret));
-	t->buckets = arena_zalloc(arena, (size_t)t->buckets_n * sizeof(*t->buckets));
-	t->hot = arena_zalloc(arena, (size_t)t->flows_max * sizeof(*t->hot));
-	t->cold = arena_zalloc(arena, (size_t)t->flows_max * sizeof(*t->cold));
+	t->buckets = arena_zalloc_touched(arena, t->buckets_n, sizeof(*t->buckets));
+	t->hot = arena_zalloc_growing(arena, t->flows_max, sizeof(*t->hot), &t->end);
+	t->cold = arena_zalloc_growing(arena, t->flows_max, sizeof(*t->cold), &t->end);
 	if (!t->buckets || !t->hot || !t->cold)
 		goto no_memory;
 	wheel_init(&t->wheel, t->cold, sizeof(*t->cold));

@@ -155,11 +155,11 @@ uint64_t table_forget_hosts(struct table *t, uint64_t now_ns)
 
 int forget_open(struct table *t, struct err *e)
 {
-	const size_t links_bytes = host_dir_max(t->hosts) * sizeof(struct wheel_link);
-
 	t->forget = arena_zalloc(t->hosts_arena, sizeof(*t->forget));
 	if (t->forget)
-		t->forget->links = arena_zalloc(t->hosts_arena, links_bytes);
+		t->forget->links = arena_zalloc_growing(t->hosts_arena, host_dir_max(t->hosts),
+							sizeof(t->forget->links[0]),
+							host_dir_end_at(t->hosts));
 	if (!t->forget || !t->forget->links)
 		return err_set(e, -ENOMEM,
 			       "no memory for the timers of %u hosts; lower --max-hosts",

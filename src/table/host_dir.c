@@ -246,6 +246,11 @@ uint32_t host_dir_end(const struct host_dir *d)
 	return load_acquire(&d->end);
 }
 
+const uint32_t *host_dir_end_at(const struct host_dir *d)
+{
+	return &d->end;
+}
+
 bool host_dir_read(const struct host_dir *d, uint32_t i, struct host_dir_entry *out)
 {
 	const struct entry *e = &d->entries[i];
@@ -276,7 +281,7 @@ int host_dir_new(struct host_dir **out, const struct host_dir_conf *c, struct ar
 	if (!d)
 		goto no_memory;
 	d->heads = arena_zalloc(arena, (size_t)heads * sizeof(*d->heads));
-	d->entries = arena_zalloc(arena, (size_t)c->hosts_max * sizeof(*d->entries));
+	d->entries = arena_zalloc_growing(arena, c->hosts_max, sizeof(*d->entries), &d->end);
 	if (!d->heads || !d->entries)
 		goto no_memory;
 	memset(d->heads, 0xff, (size_t)heads * sizeof(*d->heads)); /* HOST_NONE */

@@ -68,7 +68,8 @@ void host_dir_limit_set(struct host_dir *d, uint32_t hosts);
 uint32_t host_dir_limit(const struct host_dir *d);
 
 uint32_t host_dir_count(const struct host_dir *d);
-uint32_t host_dir_end(const struct host_dir *d); /* indices ever used: 0 .. end-1 */
+uint32_t host_dir_end(const struct host_dir *d);	   /* indices ever used: 0 .. end-1 */
+const uint32_t *host_dir_end_at(const struct host_dir *d); /* where that stands; atomic */
 
 struct host_dir_entry {
 	struct addr ip;

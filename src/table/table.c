@@ -61,7 +61,8 @@ static int account_new(struct account **out, struct table *t, const struct table
 		ret = err_set(e, -ENOMEM, "no memory for a worker");
 		goto fail;
 	}
-	a->rows = arena_zalloc(arena, ((size_t)c->hosts_max + 1) * sizeof(*a->rows));
+	a->rows = arena_zalloc_growing(arena, (size_t)c->hosts_max + 1, sizeof(*a->rows),
+				       host_dir_end_at(t->hosts));
 	if (!a->rows) {
 		ret = err_set(e, -ENOMEM,
 			      "no memory for the counters of %u hosts; lower --max-hosts",
@@ -155,6 +156,15 @@ void table_free(struct table *t)
 struct account *table_account(struct table *t, unsigned worker)
 {
 	return t->accounts[worker];
+}
+
+bool table_touch_ahead(struct table *t)
+{
+	bool any = arena_touch_ahead(t->hosts_arena);
+
+	for (unsigned w = 0; w < t->workers; w++)
+		any |= arena_touch_ahead(t->accounts[w]->arena);
+	return any;
 }
 
 void table_note_losses(struct table *t, unsigned worker, uint64_t drops, uint64_t freezes)

@@ -39,6 +39,10 @@ struct table_conf {
 int table_new(struct table **out, const struct table_conf *c, struct err *e);
 void table_free(struct table *t); /* NULL is fine */
 
+/* Touches memory that flows and hosts will soon come to, so that no worker waits
+ * for it. True: something was; call again soon. By one thread, while all work. */
+bool table_touch_ahead(struct table *t);
+
 struct account *table_account(struct table *t, unsigned worker);
 
 /* Forgets all hosts that have had neither a packet nor a connection for the

@@ -6,13 +6,17 @@
  * upkeep included. What else the machine does falls on any batch, what the
  * structures do on the same one each time: so the stream is gone through
  * several times, each time by a new table, and of each batch the quickest
- * counts. Forgetting hosts is not in it: whoever tends the workers does it.
+ * counts. Another thread touches memory ahead, as the daemon's does. Forgetting
+ * hosts is not in it: whoever tends the workers does it.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/atomics.h"
 #include "bench.h"
 
 #define WORST 8
@@ -23,6 +27,26 @@ struct pauses {
 	struct traffic_conf conf;
 };
 
+struct toucher {
+	struct table *table;
+	bool stop; /* atomic */
+};
+
+static void *touch_ahead(void *arg)
+{
+	struct timespec nap = {0, 0};
+	struct toucher *t = arg;
+
+	while (!load_relaxed(&t->stop)) {
+		if (table_touch_ahead(t->table) || !nap.tv_nsec)
+			nap.tv_nsec = 5000000;
+		else if (nap.tv_nsec < 80000000)
+			nap.tv_nsec *= 2;
+		nanosleep(&nap, NULL);
+	}
+	return NULL;
+}
+
 /* One pass through the stream. */
 static int go_through(struct pauses *p)
 {
@@ -31,9 +55,12 @@ static int go_through(struct pauses *p)
 	struct traffic *traffic = traffic_new(&p->conf);
 	struct table *t = bench_table(p->conf.flows + p->conf.flows / 4 + 64, p->conf.hosts + 64);
 	struct account *a = table_account(t, 0);
+	struct toucher toucher = {t, false};
 	uint64_t sum_ns = 0;
+	pthread_t thread;
 
-	if (!traffic) {
+	if (!traffic || pthread_create(&thread, NULL, touch_ahead, &toucher) != 0) {
+		traffic_free(traffic);
 		table_free(t);
 		return -ENOMEM;
 	}
@@ -51,6 +78,8 @@ static int go_through(struct pauses *p)
 	printf("round ns=%.1f flows=%llu\n", (double)sum_ns / (double)p->batches / ACCOUNT_BATCH,
 	       (unsigned long long)traffic_flows(traffic));
 	fflush(stdout);
+	store_relaxed(&toucher.stop, true);
+	pthread_join(thread, NULL);
 	traffic_free(traffic);
 	table_free(t);
 	return 0;
