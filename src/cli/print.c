@@ -98,21 +98,80 @@ unsigned print_char_bytes(const char *s)
 	return n;
 }
 
-static int compare_hosts(const void *va, const void *vb)
+/* What a host is sorted by: in the order of the numbers, as its bytes are. */
+struct rank {
+	uint64_t kind, high, low; /* kind and family; the address */
+	size_t at;
+};
+
+static uint64_t be64_at(const uint8_t *p)
 {
-	const struct tctable_host *a = va, *b = vb;
+	uint64_t v = 0;
+
+	for (unsigned i = 0; i < 8; i++)
+		v = v << 8 | p[i];
+	return v;
+}
+
+static struct rank rank_of(const struct tctable_host *h, size_t at)
+{
+	return (struct rank){.kind = (uint64_t)h->kind << 8 | h->ip.family,
+			     .high = be64_at(h->ip.bytes),
+			     .low = be64_at(h->ip.bytes + 8),
+			     .at = at};
+}
+
+static int compare_ranks(const void *va, const void *vb)
+{
+	const struct rank *a = va, *b = vb;
 
 	if (a->kind != b->kind)
 		return a->kind < b->kind ? -1 : 1;
-	if (a->ip.family != b->ip.family)
-		return a->ip.family < b->ip.family ? -1 : 1;
-	return memcmp(a->ip.bytes, b->ip.bytes, sizeof(a->ip.bytes));
+	if (a->high != b->high)
+		return a->high < b->high ? -1 : 1;
+	return (a->low > b->low) - (a->low < b->low);
+}
+
+static int compare_hosts(const void *va, const void *vb)
+{
+	const struct rank a = rank_of(va, 0), b = rank_of(vb, 0);
+
+	return compare_ranks(&a, &b);
+}
+
+/* Moves each host to the place of its rank: round the circles of the permutation. */
+static void put_in_order(struct tctable_host *hosts, struct rank *ranks, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct tctable_host first = hosts[i];
+		size_t to = i;
+
+		while (ranks[to].at != i) {
+			const size_t from = ranks[to].at;
+
+			hosts[to] = hosts[from];
+			ranks[to].at = to;
+			to = from;
+		}
+		hosts[to] = first;
+		ranks[to].at = to;
+	}
 }
 
 void print_hosts_sort(struct tctable_host *hosts, size_t n)
 {
-	if (n > 1)
-		qsort(hosts, n, sizeof(*hosts), compare_hosts);
+	struct rank *ranks = n > 1 ? reallocarray(NULL, n, sizeof(*ranks)) : NULL;
+
+	if (!ranks) { /* or there is no memory: slower */
+		if (n > 1)
+			qsort(hosts, n, sizeof(*hosts), compare_hosts);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		ranks[i] = rank_of(&hosts[i], i);
+	qsort(ranks, n, sizeof(*ranks), compare_ranks);
+	put_in_order(hosts, ranks, n);
+	free(ranks);
 }
 
 int print_finish(FILE *out, const char *what, struct err *e)

@@ -6,7 +6,8 @@
  * a file, so that both print the same.
  *
  * Threading: any thread, one at a time for a stream.
- * Memory:    borrows what it is given for the call; allocates nothing.
+ * Memory:    borrows what it is given for the call; allocates nothing, but for
+ *            sorting, which can do without.
  * Errors:    a print_* call returns nothing; when all is printed,
  *            print_finish() tells whether all of it was written.
  * Foreign bytes: texts in the records may hold anything; what is not a

@@ -5,6 +5,7 @@
 #include "cli/print.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/units.h"
 #include "cli/internal.h"
@@ -95,17 +96,45 @@ void print_len(FILE *out, uint64_t n)
 	fprintf(out, "len=%" PRIu64 "\n", n);
 }
 
+/* Puts words and numbers at p; one behind the last. */
+static char *add_word(char *p, const char *word)
+{
+	const size_t n = strlen(word);
+
+	memcpy(p, word, n);
+	return p + n;
+}
+
+static char *add_number(char *p, const char *word, uint64_t v, unsigned least_digits)
+{
+	char digits[20];
+	unsigned n = 0;
+
+	for (; v || n < least_digits; v /= 10)
+		digits[n++] = (char)('0' + v % 10);
+	p = add_word(p, word);
+	while (n)
+		*p++ = digits[--n];
+	return p;
+}
+
+/* There may be millions, of which printf would need most of the time. */
 void print_host_line(FILE *out, const struct tctable_host *host)
 {
-	char ip[TCTABLE_ADDR_TEXT];
+	char ip[TCTABLE_ADDR_TEXT], line[TCTABLE_ADDR_TEXT + 7 * 32];
 	uint64_t conns;
 	const struct tctable_counter sum = sum_of(host, &conns);
+	char *p = add_word(line, print_addr(ip, &host->ip));
 
-	fprintf(out, "%s conn=%" PRIu64 " ", print_addr(ip, &host->ip), conns);
-	put_counter(out, &sum);
-	fputc(' ', out);
-	put_time(out, "last", host->last_ns);
-	fprintf(out, " next_id=%" PRIu64 " use=%" PRIu64 "\n", host->next_conn_id, host->use);
+	p = add_number(p, " conn=", conns, 1);
+	p = add_number(p, " pcnt=", sum.packets, 1);
+	p = add_number(p, " bcnt=", sum.bytes, 1);
+	p = add_number(p, " last=", host->last_ns / NS_PER_SEC, 1);
+	p = add_number(p, ".", host->last_ns % NS_PER_SEC / NS_PER_MSEC, 3);
+	p = add_number(p, " next_id=", host->next_conn_id, 1);
+	p = add_number(p, " use=", host->use, 1);
+	*p++ = '\n';
+	fwrite(line, 1, (size_t)(p - line), out);
 }
 
 void print_rest_line(FILE *out, const struct tctable_host *rest)

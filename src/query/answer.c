@@ -13,6 +13,7 @@
 #include "query/record.h"
 
 #define HOSTS_SLICE 512 /* hosts looked at; each is a sum over all workers */
+#define HOSTS_AHEAD 6	/* of the one that is looked at, memory is asked for */
 
 uint8_t *answer_add(struct answer *a, uint32_t n)
 {
@@ -178,6 +179,7 @@ static void send_hosts(struct answer *a, uint32_t end)
 	for (; d->next < end; d->next++) {
 		if (d->present && !(d->present[d->next / 64] >> (d->next % 64) & 1))
 			continue;
+		table_host_prefetch(a->ctx->table, d->next + HOSTS_AHEAD);
 		if (table_host_view(a->ctx->table, d->next, &view) < 0)
 			continue;
 		at = answer_add(a, WIRE_HOST_BYTES);

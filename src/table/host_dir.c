@@ -251,6 +251,11 @@ const uint32_t *host_dir_end_at(const struct host_dir *d)
 	return &d->end;
 }
 
+void host_dir_prefetch_entry(const struct host_dir *d, uint32_t i)
+{
+	__builtin_prefetch(&d->entries[i]);
+}
+
 bool host_dir_read(const struct host_dir *d, uint32_t i, struct host_dir_entry *out)
 {
 	const struct entry *e = &d->entries[i];

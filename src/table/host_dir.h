@@ -80,6 +80,7 @@ struct host_dir_entry {
 };
 
 /* Any thread. False if i is no host now. */
+void host_dir_prefetch_entry(const struct host_dir *d, uint32_t i);
 bool host_dir_read(const struct host_dir *d, uint32_t i, struct host_dir_entry *out);
 
 #endif

@@ -69,6 +69,19 @@ static void row_view(const struct table *t, struct view_host *out, const struct 
 			stamped(t, r->last_ns > r->conn_ended_ns ? r->last_ns : r->conn_ended_ns);
 }
 
+void table_host_prefetch(const struct table *t, uint32_t index)
+{
+	if (index >= host_dir_end(t->hosts))
+		return;
+	host_dir_prefetch_entry(t->hosts, index);
+	for (unsigned w = 0; w < t->workers; w++) {
+		const char *row = (const char *)&t->accounts[w]->rows[index];
+
+		for (size_t at = 0; at < sizeof(struct shard_row); at += 64)
+			__builtin_prefetch(row + at);
+	}
+}
+
 int table_host_view(const struct table *t, uint32_t index, struct view_host *out)
 {
 	struct host_dir_entry before, after;

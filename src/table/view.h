@@ -154,6 +154,9 @@ unsigned table_workers(const struct table *t);
 uint64_t table_hosts_count(const struct table *t);
 uint32_t table_hosts_end(const struct table *t);
 
+/* Asks for the memory that table_host_view() of an index needs. */
+void table_host_prefetch(const struct table *t, uint32_t index);
+
 /* One host, merged over the workers. 0, or -ENOENT for a gap. */
 int table_host_view(const struct table *t, uint32_t index, struct view_host *out);
 
