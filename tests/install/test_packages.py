@@ -285,8 +285,8 @@ class Packages(unittest.TestCase):
         self.assertFalse(os.path.exists(self.path("/usr/sbin/tcsniff")))
         self.assertTrue(os.path.exists(self.path("/etc/tcsniff/tcsniff.conf")))
         self.dpkg("-P", *PACKAGES)
-        for folder in ("/etc", "/run", "/lib/systemd", "/usr/bin", "/usr/sbin", "/usr/lib/sysusers.d",
-                       "/usr/lib/tmpfiles.d", "/usr/share", "/usr/include", "/var/lib"):
+        for folder in ("/etc", "/run", "/lib/systemd", "/usr/bin", "/usr/sbin", "/usr/include",
+                       "/usr/lib/sysusers.d", "/usr/lib/tmpfiles.d", "/usr/share", "/var/lib"):
             left = run("find", self.path(folder), "-name", "*tcsniff*", "-o", "-name", "*tctable*")
             self.assertEqual(left.stdout, "", "left behind")
         self.assertIn("tcsniff", self.run_in("getent", "passwd", "tcsniff"))
