@@ -10,6 +10,7 @@ import json
 import os
 import re
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -216,31 +217,69 @@ class ConfigFile(unittest.TestCase):
             log.seek(0)
             self.assertIn("<5>tcsniff: answering", log.read())
 
-    # --- SIGHUP, while nothing is counted any more ---
+    # --- SIGHUP, of capture files ---
+
+    def start(self):
+        """A daemon, and a function that waits for its words, all of which it returns."""
+        log = open(self.path + ".log", "w+b")
+        self.addCleanup(log.close)
+        daemon = subprocess.Popen([TCSNIFF, "--config", self.path], stderr=log,
+                                  stdout=subprocess.PIPE)
+        self.addCleanup(daemon.stdout.close)
+        self.addCleanup(daemon.wait)
+        self.addCleanup(daemon.kill)
+
+        def wait_for(words):
+            until = time.monotonic() + LIMIT
+            said = ""
+            while words not in said:
+                self.assertLess(time.monotonic(), until, said)
+                self.assertIsNone(daemon.poll(), said)
+                time.sleep(0.02)
+                with open(log.name, encoding="utf-8") as f:
+                    said = f.read()
+            return said
+
+        return daemon, wait_for
 
     def test_reload_while_it_lingers(self):
-        self.write("read = " + CAPTURE, "linger = yes", "quiet = yes", "log-level = error",
-                   "socket = %s.sock" % self.path)
-        with open(self.path + ".log", "w+b") as log:
-            run = subprocess.Popen([TCSNIFF, "--config", self.path], stderr=log,
-                                   stdout=subprocess.PIPE)
-            self.addCleanup(run.stdout.close)
-            self.addCleanup(run.kill)
-            run.stdout.readline()
-            self.write("read = " + CAPTURE, "linger = yes", "quiet = yes", "log-level = notice",
-                       "fanout = 2", "socket = %s.sock" % self.path)
-            run.send_signal(signal.SIGHUP)
-            until = time.monotonic() + LIMIT
-            said = b""
-            while b"is in force" not in said:
-                self.assertLess(time.monotonic(), until, said)
-                self.assertIsNone(run.poll())
-                time.sleep(0.02)
-                log.seek(0)
-                said = log.read()
-            self.assertIn(b"'fanout' has changed, and needs a restart", said)
-            run.terminate()
-            self.assertEqual(run.wait(LIMIT), 0)
+        always = ["read = " + CAPTURE, "linger = yes", "quiet = yes",
+                  "socket = %s.sock" % self.path]
+        self.write(*always, "log-level = error")
+        daemon, wait_for = self.start()
+        daemon.stdout.readline()
+        self.write(*always, "log-level = notice", "fanout = 2")
+        daemon.send_signal(signal.SIGHUP)
+        self.assertIn("'fanout' has changed, and needs a restart", wait_for("is in force"))
+        daemon.terminate()
+        self.assertEqual(daemon.wait(LIMIT), 0)
+
+    def test_reload_in_the_middle_of_a_file(self):
+        frames = [struct.pack("<IIII", i // 100, i % 100 * 10000, 28, 28)
+                  + struct.pack(">BBHHHBBH4B4BHHHH", 0x45, 0, 28, 1, 0, 64, 17, 0,
+                                10, i % 2, 0, 1, 8, 8, 8, 8, 1024 + i, 53, 8, 0)
+                  for i in range(6000)]  # of a minute
+        with open(self.path + ".pcap", "wb") as f:
+            f.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101) + b"".join(frames))
+        always = ["read = %s.pcap" % self.path, "speed = 1", "json = yes", "fanout = 2",
+                  "socket = %s.sock" % self.path]
+        self.write(*always, "inner = 10.0.0.0/16")
+        daemon, wait_for = self.start()
+        wait_for("answering")
+        time.sleep(0.5)
+        self.write(*always, "inner = 10.1.0.0/16", "host-timeout = 1h")
+        daemon.send_signal(signal.SIGHUP)
+        self.assertIn("'host-timeout' has changed, and needs a restart", wait_for("in force"))
+        time.sleep(0.5)
+        daemon.terminate()
+        books = json.loads(daemon.stdout.read())
+        self.assertEqual(daemon.wait(LIMIT), 1)  # before its end
+        sent = {host["ip"]: host["udp"]["tx"]["packets"] for host in books["hosts"]}
+        ledger = books["ledger"]
+        self.assertEqual(set(sent), {"10.0.0.1", "10.1.0.1"})
+        self.assertEqual(sum(sent.values()), ledger["counted"])
+        self.assertEqual(ledger["received"], ledger["counted"] + ledger["transit"])
+        self.assertAlmostEqual(ledger["counted"], ledger["transit"], delta=50)
 
 
 if __name__ == "__main__":
