@@ -33,6 +33,7 @@ struct live {
 	struct live_conf conf;
 	bool any;
 	int watch_fd;
+	bool look_again; /* the kernel did not tell all that was asked */
 	struct filter_live filter;
 	struct interface interfaces[LIVE_INTERFACES]; /* none for "any" */
 	size_t interfaces_n;
@@ -260,14 +261,20 @@ void live_watch(struct live *t)
 	struct netdev before[LIVE_INTERFACES];
 	bool changed = false;
 	struct err e;
+	int ret;
 
-	if (!netdev_watch_drain(t->watch_fd))
+	if (!netdev_watch_drain(t->watch_fd) && !t->look_again)
 		return;
+	t->look_again = false;
 	for (size_t i = 0; i < t->interfaces_n; i++) {
 		struct interface *f = &t->interfaces[i];
 
 		before[i] = f->dev;
-		netdev_look(&f->dev, f->name, t->watch_fd);
+		ret = netdev_look(&f->dev, f->name, t->watch_fd);
+		if (ret < 0 && ret != -ENODEV) {
+			f->dev = before[i];
+			t->look_again = true;
+		}
 		changed = changed || is_another(&before[i], &f->dev);
 	}
 	if (changed && set_filter(t, &e) < 0)

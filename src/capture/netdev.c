@@ -44,6 +44,7 @@ static int no_such(const char *name, struct err *e)
 
 int netdev_look(struct netdev *out, const char *name, int fd)
 {
+	struct netdev dev = {0};
 	struct ifreq r;
 
 	memset(out, 0, sizeof(*out));
@@ -51,15 +52,20 @@ int netdev_look(struct netdev *out, const char *name, int fd)
 		return -ENODEV;
 	memset(&r, 0, sizeof(r));
 	memcpy(r.ifr_name, name, strlen(name));
-	if (ioctl(fd, SIOCGIFINDEX, &r) == 0)
-		out->index = r.ifr_ifindex;
-	if (ioctl(fd, SIOCGIFHWADDR, &r) == 0)
-		out->hatype = r.ifr_hwaddr.sa_family;
-	if (ioctl(fd, SIOCGIFMTU, &r) == 0)
-		out->mtu = (uint32_t)r.ifr_mtu;
-	if (ioctl(fd, SIOCGIFFLAGS, &r) == 0)
-		out->is_up = r.ifr_flags & IFF_UP;
-	return out->index ? 0 : -ENODEV;
+	if (ioctl(fd, SIOCGIFINDEX, &r) < 0)
+		return -errno;
+	dev.index = r.ifr_ifindex;
+	if (ioctl(fd, SIOCGIFHWADDR, &r) < 0)
+		return -errno;
+	dev.hatype = r.ifr_hwaddr.sa_family;
+	if (ioctl(fd, SIOCGIFMTU, &r) < 0)
+		return -errno;
+	dev.mtu = (uint32_t)r.ifr_mtu;
+	if (ioctl(fd, SIOCGIFFLAGS, &r) < 0)
+		return -errno;
+	dev.is_up = r.ifr_flags & IFF_UP;
+	*out = dev;
+	return 0;
 }
 
 int netdev_find(struct netdev *out, const char *name, struct err *e)
@@ -72,6 +78,8 @@ int netdev_find(struct netdev *out, const char *name, struct err *e)
 		return err_sys(e, "socket to ask about interface %s", name);
 	ret = netdev_look(out, name, fd);
 	close(fd);
+	if (ret < 0 && ret != -ENODEV)
+		return err_set(e, ret, "cannot ask about interface %s: %s", name, strerror(-ret));
 	return ret < 0 ? no_such(name, e) : 0;
 }
 

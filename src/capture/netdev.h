@@ -21,10 +21,12 @@ struct netdev {
 	bool is_up;
 };
 
-/* 0 and *out filled, or -ENODEV with e naming the interfaces there are. */
+/* 0 and *out filled; or -ENODEV with e naming the interfaces there are, or what
+ * kept the kernel from telling. */
 int netdev_find(struct netdev *out, const char *name, struct err *e);
 
-/* The same by a socket of any kind that is open: makes none. -ENODEV alone. */
+/* The same by a socket of any kind that is open: makes none. -ENODEV, or what
+ * kept the kernel from telling; then *out is all 0. */
 int netdev_look(struct netdev *out, const char *name, int fd);
 
 /* The LINKTYPE_ of frames that a packet socket gives for a device of this

@@ -212,6 +212,19 @@ static void idle_clock(struct ring *r)
 		r->clock.now_ns = ns;
 }
 
+/* Whether it may go by if poll(2) is asked again: a machine that is short of
+ * memory now must not end the capture. */
+static bool passes(int error)
+{
+	const struct timespec pause = {.tv_nsec = NS_PER_MSEC};
+
+	if (error == ENOMEM || error == ENOBUFS || error == EAGAIN)
+		nanosleep(&pause, NULL);
+	else if (error != EINTR)
+		return false;
+	return true;
+}
+
 static int ring_recv(void *ctx, const struct frame **frames, uint64_t *now_ns, struct err *e)
 {
 	struct ring *r = ctx;
@@ -219,7 +232,7 @@ static int ring_recv(void *ctx, const struct frame **frames, uint64_t *now_ns, s
 	int n = 0;
 
 	if (!r->is_ours && !take_block(r)) {
-		if (poll(&p, 1, WAIT_MS) < 0 && errno != EINTR)
+		if (poll(&p, 1, WAIT_MS) < 0 && !passes(errno))
 			return err_sys(e, "waiting for frames");
 		if (p.revents & POLLERR) { /* an interface went; others stay */
 			int error;

@@ -59,8 +59,8 @@ const struct sandbox_call sandbox_calls[] = {
 	{ALL, CALL(clock_gettime)},
 	{ALL, CALL(gettimeofday)},
 	{ALL, CALL(time)},
-	{M | R, CALL(nanosleep)},
-	{M | R, CALL(clock_nanosleep)},
+	{M | C | R, CALL(nanosleep)},
+	{M | C | R, CALL(clock_nanosleep)},
 
 	/* Memory. A thread that ends gives its stack back. */
 	{ALL, CALL(madvise)},
