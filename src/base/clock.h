@@ -15,6 +15,7 @@
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/units.h"
@@ -42,6 +43,12 @@ struct clock {
 	struct clock_history history;
 };
 
+/* Whether a stamp on the line is near enough to a clock. */
+static inline bool clock_is_near(uint64_t now_ns, uint64_t ns)
+{
+	return ns - now_ns + CLOCK_BACK_NS <= CLOCK_BACK_NS + CLOCK_FORWARD_NS;
+}
+
 /* clock.c: the stamp does not fit. */
 uint64_t clock_jump(struct clock *c, uint64_t stamp_ns);
 
@@ -50,9 +57,7 @@ static inline uint64_t clock_place(struct clock *c, uint64_t stamp_ns)
 {
 	const uint64_t ns = stamp_ns + c->shift_ns;
 
-	if (__builtin_expect(ns - c->now_ns + CLOCK_BACK_NS <= CLOCK_BACK_NS + CLOCK_FORWARD_NS, 1))
-		return ns;
-	return clock_jump(c, stamp_ns);
+	return __builtin_expect(clock_is_near(c->now_ns, ns), 1) ? ns : clock_jump(c, stamp_ns);
 }
 
 /* A time on the line as it was stamped. */

@@ -73,13 +73,20 @@ static int choose(struct replay *r, unsigned n, struct err *e)
 /* Puts the stamps of what is pending on one line. */
 static void place(struct replay *r)
 {
-	for (unsigned i = 0; i < r->pending_n; i++) {
-		const uint64_t ns = clock_place(&r->clock, r->pending[i].ts_ns);
+	uint64_t now_ns = r->clock.now_ns, shift_ns = r->clock.shift_ns;
 
+	for (unsigned i = 0; i < r->pending_n; i++) {
+		uint64_t ns = r->pending[i].ts_ns + shift_ns;
+
+		if (__builtin_expect(!clock_is_near(now_ns, ns), 0)) {
+			r->clock.now_ns = now_ns;
+			ns = clock_jump(&r->clock, r->pending[i].ts_ns);
+			shift_ns = r->clock.shift_ns;
+		}
 		r->pending[i].ts_ns = ns;
-		if (ns > r->clock.now_ns)
-			r->clock.now_ns = ns;
+		now_ns = ns > now_ns ? ns : now_ns;
 	}
+	r->clock.now_ns = now_ns;
 }
 
 /* The next file that can be opened, or -ENODATA. */
@@ -179,6 +186,11 @@ static int replay_recv(void *ctx, const struct frame **frames, uint64_t *now_ns,
 		r->now_ns = r->pending[r->pos].ts_ns;
 	if (r->now_ns >= r->tick_end_ns)
 		r->tick_end_ns = r->now_ns - r->now_ns % SOURCE_TICK_NS + SOURCE_TICK_NS;
+	if (r->conf.speed <= 0 && r->clock.now_ns < r->tick_end_ns) { /* as nearly always */
+		n = r->pending_n - r->pos;
+		r->pos = r->pending_n;
+		r->now_ns = r->clock.now_ns > r->now_ns ? r->clock.now_ns : r->now_ns;
+	}
 	while (r->pos < r->pending_n && r->pending[r->pos].ts_ns < r->tick_end_ns) {
 		if (r->conf.speed > 0 && n && wait_ns(r, r->pending[r->pos].ts_ns))
 			break;

@@ -13,6 +13,7 @@
 #define FLOW_BUCKET_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -44,12 +45,16 @@ static inline uint16_t bucket_tag(const struct bucket *b, unsigned e)
 /* The entries of b that may have the tag, as a bit mask. */
 static inline uint32_t bucket_match(const struct bucket *b, uint16_t tag)
 {
-	const __m128i tags = _mm_load_si128((const __m128i *)(const void *)b->tags);
-	const __m128i same = _mm_cmpeq_epi16(tags, _mm_set1_epi16((short)tag));
-	const uint32_t first = (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(same, same)) & 0xff;
+	const char *at = (const char *)b;
+	const __m128i want = _mm_set1_epi16((short)tag);
+	const __m128i first = _mm_load_si128((const __m128i *)(const void *)at);
+	/* The last two, and what is behind them, which is cut off. */
+	const __m128i last = _mm_loadl_epi64(
+		(const __m128i *)(const void *)(at + offsetof(struct bucket, tags_last)));
 
-	return first | (uint32_t)((uint16_t)b->tags_last == tag) << 8 |
-	       (uint32_t)(b->tags_last >> 16 == tag) << 9;
+	return (uint32_t)_mm_movemask_epi8(
+		       _mm_packs_epi16(_mm_cmpeq_epi16(first, want), _mm_cmpeq_epi16(last, want))) &
+	       BUCKET_ALL;
 }
 
 /* The free entries of b, as a bit mask. */

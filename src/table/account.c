@@ -358,40 +358,39 @@ static void find_all_hosts(struct account *a, struct ledger *l)
 	}
 }
 
-/* Puts an end of p behind the n there are. Which end of a packet is a host is as
- * good as random, and a wrong guess of the processor at it costs more than
- * writing one that does not stay. */
-static inline unsigned add_end(struct account *a, unsigned n, const struct pkt *p, uint32_t host,
-			       bool is_rx)
+/* Puts an end of p behind the ones there are, and returns the place behind it.
+ * Which end of a packet is a host is as good as random, and a wrong guess of the
+ * processor at it costs more than writing one that does not stay: HOST_NONE is
+ * the row before the first. */
+static inline struct account_end *add_end(struct account_end *e, struct shard_row *rows,
+					  const struct pkt *p, uint32_t host, bool is_rx)
 {
-	const bool is_host = host != HOST_NONE;
-	struct shard_row *row = &a->rows[is_host ? host : a->overflow];
+	struct shard_row *row = &rows[(int32_t)host];
 	struct shard_sum *sum = &row->cls[p->class].sum[is_rx];
 
 	__builtin_prefetch(row, 1);
 	__builtin_prefetch(sum, 1);
-	a->ends[n] = (struct account_end){row, sum, p};
-	return n + is_host;
+	*e = (struct account_end){row, sum, p};
+	return e + (host != HOST_NONE);
 }
 
 /* Counts the packets of the batch on their hosts, and adds them up. */
 static void count_hosts(struct account *a, struct ledger *l)
 {
 	const unsigned pkts_n = a->pkts_n;
+	struct shard_row *rows = a->rows;
 	uint64_t packets = 0, bytes = 0, on_hosts = 0, on_hosts_bytes = 0;
-	unsigned n = 0;
+	struct account_end *end = a->ends;
 
 	for (unsigned i = 0; i < pkts_n; i++) {
 		const struct pkt *p = &a->pkts[i];
 
-		n = add_end(a, n, p, a->hosts_of[i].of[0], p->side);
-		n = add_end(a, n, p, a->hosts_of[i].of[1], !p->side);
+		end = add_end(end, rows, p, a->hosts_of[i].of[0], p->side);
+		end = add_end(end, rows, p, a->hosts_of[i].of[1], p->side ^ 1);
 		packets += p->packets;
 		bytes += p->ip_bytes;
 	}
-	for (unsigned i = 0; i < n; i++) {
-		const struct account_end *e = &a->ends[i];
-
+	for (const struct account_end *e = a->ends; e < end; e++) {
 		shard_row_count(e->row, e->sum, e->pkt);
 		on_hosts += e->pkt->packets;
 		on_hosts_bytes += e->pkt->ip_bytes;

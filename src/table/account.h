@@ -42,12 +42,12 @@ struct settings;
 struct account {
 	struct flow_table *flows;
 	struct fragments *fragments; /* NULL: later fragments are on no flow */
-	struct shard_row *rows;	     /* hosts_max and the overflow record */
-	struct host_dir *hosts;	     /* shared */
-	const struct inner *inner;   /* shared; of the settings */
-	uint32_t overflow;	     /* index of the overflow record */
-	bool by_way;		     /* what is a host is told by a frame's direction */
-	uint64_t now_ns;	     /* the stream's clock; read by other threads */
+	struct shard_row *rows; /* hosts_max and the overflow record; before them one for nobody */
+	struct host_dir *hosts; /* shared */
+	const struct inner *inner; /* shared; of the settings */
+	uint32_t overflow;	   /* index of the overflow record */
+	bool by_way;		   /* what is a host is told by a frame's direction */
+	uint64_t now_ns;	   /* the stream's clock; read by other threads */
 	struct ledger_guarded ledger;
 	struct arena *arena;
 	/* settings.h: what it counts by; what it should, which another thread sets */

@@ -47,11 +47,13 @@ static inline void shard_max(uint64_t *p, uint64_t v)
 /* Counts p on a sum of r. */
 static inline void shard_row_count(struct shard_row *r, struct shard_sum *sum, const struct pkt *p)
 {
-	seq_write_begin(&r->seq);
+	const uint32_t seq = load_relaxed(&r->seq);
+
+	store_relaxed(&r->seq, seq + 1);
 	seq_add(&sum->packets, p->packets);
 	seq_add(&sum->bytes, p->ip_bytes);
 	shard_max(&r->last_ns, p->ts_ns);
-	seq_write_end(&r->seq);
+	store_release(&r->seq, seq + 2);
 }
 
 /* Any thread: a state that the row was in. */

@@ -61,7 +61,7 @@ static int account_new(struct account **out, struct table *t, const struct table
 		ret = err_set(e, -ENOMEM, "no memory for a worker");
 		goto fail;
 	}
-	a->rows = arena_zalloc_growing(arena, (size_t)c->hosts_max + 1, sizeof(*a->rows),
+	a->rows = arena_zalloc_growing(arena, (size_t)c->hosts_max + 2, sizeof(*a->rows),
 				       host_dir_end_at(t->hosts));
 	if (!a->rows) {
 		ret = err_set(e, -ENOMEM,
@@ -69,6 +69,7 @@ static int account_new(struct account **out, struct table *t, const struct table
 			      c->hosts_max);
 		goto fail;
 	}
+	a->rows++;
 	a->arena = arena;
 	a->hosts = t->hosts;
 	a->settings_now = &t->settings;
