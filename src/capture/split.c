@@ -17,9 +17,10 @@
 #include "base/atomics.h"
 #include "base/units.h"
 
-#define SPLIT_BLOCKS 64
-#define BLOCK_BYTES  (2 * SOURCE_CAP_MAX) /* of copied frames */
-#define WAIT_MAX_NS  (50 * NS_PER_MSEC)	  /* between looks at whether to stop */
+#define SPLIT_BLOCKS   64
+#define BLOCKS_TO_WAKE 8
+#define BLOCK_BYTES    (2 * SOURCE_CAP_MAX) /* of copied frames */
+#define WAIT_MAX_NS    (50 * NS_PER_MSEC)   /* between looks at whether to stop */
 
 struct block {
 	uint64_t now_ns;
@@ -31,11 +32,12 @@ struct block {
 
 struct share {
 	struct split *split;
-	pthread_mutex_t lock;
+	pthread_mutex_t lock; /* of whoever waits, and of how it ended */
 	pthread_cond_t moved;
-	unsigned filled, emptied; /* blocks ever, under the lock */
-	bool ended;		  /* no block will follow */
-	struct err err;		  /* with status: why */
+	unsigned filled, emptied;	  /* blocks ever; atomic */
+	bool filler_waits, emptier_waits; /* atomic */
+	bool ended;			  /* no block will follow */
+	struct err err;			  /* with status: why */
 	int status;
 	uint64_t now_ns; /* the emptier's */
 	struct block blocks[SPLIT_BLOCKS];
@@ -52,6 +54,34 @@ struct split {
 	struct share *shares;
 };
 
+/* Blocks are handed over without the lock. Who finds none says that he waits, and
+ * looks again; the other one moves on, and looks then whether somebody waits: one
+ * of them sees the other. */
+static unsigned filled(const struct share *h)
+{
+	return __atomic_load_n(&h->filled, __ATOMIC_SEQ_CST);
+}
+
+static unsigned emptied(const struct share *h)
+{
+	return __atomic_load_n(&h->emptied, __ATOMIC_SEQ_CST);
+}
+
+static void move_on(unsigned *blocks)
+{
+	__atomic_store_n(blocks, *blocks + 1, __ATOMIC_SEQ_CST);
+}
+
+static void wake(struct share *h, const bool *waits)
+{
+	if (!__atomic_load_n(waits, __ATOMIC_SEQ_CST))
+		return;
+	pthread_mutex_lock(&h->lock);
+	pthread_cond_signal(&h->moved);
+	pthread_mutex_unlock(&h->lock);
+}
+
+/* Under the lock, having said so. */
 static void wait_moved(struct share *h)
 {
 	struct timespec until;
@@ -71,27 +101,41 @@ static struct block *open_block(struct share *h)
 	return &h->blocks[h->filled % SPLIT_BLOCKS];
 }
 
+static bool is_full(const struct share *h)
+{
+	return filled(h) - emptied(h) == SPLIT_BLOCKS;
+}
+
+static void wait_for_room(struct share *h)
+{
+	pthread_mutex_lock(&h->lock);
+	__atomic_store_n(&h->filler_waits, true, __ATOMIC_SEQ_CST);
+	while (is_full(h) && !load_relaxed(&h->split->stop))
+		wait_moved(h);
+	__atomic_store_n(&h->filler_waits, false, __ATOMIC_SEQ_CST);
+	pthread_mutex_unlock(&h->lock);
+}
+
 /* Sends the open block off and waits until the next one is free. False: stop. */
 static bool send_block(struct share *h, uint64_t now_ns)
 {
-	bool go_on;
-
 	open_block(h)->now_ns = now_ns;
-	pthread_mutex_lock(&h->lock);
-	h->filled++;
-	pthread_cond_signal(&h->moved);
-	while (h->filled - h->emptied == SPLIT_BLOCKS && !load_relaxed(&h->split->stop))
-		wait_moved(h);
-	go_on = h->filled - h->emptied < SPLIT_BLOCKS;
-	pthread_mutex_unlock(&h->lock);
-	if (go_on) {
-		open_block(h)->n = 0;
-		open_block(h)->used = 0;
+	move_on(&h->filled);
+	/* A few at a time: to wake somebody takes longer than to fill a block. */
+	if (filled(h) - emptied(h) >= BLOCKS_TO_WAKE)
+		wake(h, &h->emptier_waits);
+	if (is_full(h)) {
+		wait_for_room(h);
+		if (is_full(h))
+			return false;
 	}
-	return go_on;
+	open_block(h)->n = 0;
+	open_block(h)->used = 0;
+	return true;
 }
 
-/* All open blocks; with `empty`, also those without frames. */
+/* All open blocks, and nobody is left asleep; with `empty`, also those without
+ * frames. */
 static bool send_all(struct split *s, uint64_t now_ns, bool empty)
 {
 	for (unsigned i = 0; i < s->n; i++) {
@@ -99,6 +143,8 @@ static bool send_all(struct split *s, uint64_t now_ns, bool empty)
 
 		if ((open_block(h)->n || empty) && !send_block(h, now_ns))
 			return false;
+		if (filled(h) != emptied(h))
+			wake(h, &h->emptier_waits);
 	}
 	return true;
 }
@@ -197,31 +243,21 @@ static void *split_main(void *arg)
 
 /* --- the emptier ----------------------------------------------------------- */
 
-static int share_recv(void *ctx, const struct frame **frames, uint64_t *now_ns, struct err *e)
+/* Until a block has come, or nothing does for a while. *e: why the last one was. */
+static int wait_for_block(struct share *h, struct err *e)
 {
-	struct share *h = ctx;
-	const struct block *b;
-	int ret;
+	int ret = 0;
 
 	pthread_mutex_lock(&h->lock);
-	if (h->filled == h->emptied && !h->ended)
+	__atomic_store_n(&h->emptier_waits, true, __ATOMIC_SEQ_CST);
+	if (filled(h) == emptied(h) && !h->ended)
 		wait_moved(h);
-	b = h->filled == h->emptied ? NULL : &h->blocks[h->emptied % SPLIT_BLOCKS];
-	ret = b ? (int)b->n : h->ended ? h->status : 0;
+	__atomic_store_n(&h->emptier_waits, false, __ATOMIC_SEQ_CST);
+	if (filled(h) == emptied(h) && h->ended)
+		ret = h->status;
 	if (ret < 0 && ret != -ENODATA)
 		*e = h->err;
 	pthread_mutex_unlock(&h->lock);
-	if (b) {
-		*frames = b->frames;
-		h->now_ns = b->now_ns;
-	}
-	*now_ns = h->now_ns;
-	if (b && b->n == 0) {
-		pthread_mutex_lock(&h->lock);
-		h->emptied++;
-		pthread_cond_signal(&h->moved);
-		pthread_mutex_unlock(&h->lock);
-	}
 	return ret;
 }
 
@@ -229,10 +265,29 @@ static void share_release(void *ctx)
 {
 	struct share *h = ctx;
 
-	pthread_mutex_lock(&h->lock);
-	h->emptied++;
-	pthread_cond_signal(&h->moved);
-	pthread_mutex_unlock(&h->lock);
+	move_on(&h->emptied);
+	if (filled(h) - emptied(h) <= SPLIT_BLOCKS / 2)
+		wake(h, &h->filler_waits);
+}
+
+static int share_recv(void *ctx, const struct frame **frames, uint64_t *now_ns, struct err *e)
+{
+	struct share *h = ctx;
+	const struct block *b;
+	int ret = 0;
+
+	*now_ns = h->now_ns;
+	if (filled(h) == emptied(h))
+		ret = wait_for_block(h, e);
+	if (ret < 0 || filled(h) == emptied(h))
+		return ret;
+	b = &h->blocks[h->emptied % SPLIT_BLOCKS];
+	*frames = b->frames;
+	*now_ns = h->now_ns = b->now_ns;
+	ret = (int)b->n;
+	if (ret == 0)
+		share_release(h);
+	return ret;
 }
 
 static void share_close(void *ctx)
