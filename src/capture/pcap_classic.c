@@ -20,7 +20,7 @@
 #define RECORD_HEADER_BYTES    16
 #define KUZNETZOV_HEADER_BYTES 24
 #define DG_UX_VERSION	       543
-#define PREFETCH_BYTES	       1024 /* in front of the record that is read */
+#define PREFETCH_BYTES	       4096 /* in front of the record that is read */
 
 enum classic_swap { SWAP_NEVER, SWAP_ALWAYS, SWAP_IF_MORE };
 

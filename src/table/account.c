@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#define DECODE_PART 16
+
 static inline void prefetch_row(struct shard_row *r, unsigned class)
 {
 	__builtin_prefetch(r, 1);
@@ -412,15 +414,31 @@ static void complete(struct ledger *l, unsigned bad)
 		l->tracked -= l->untracked[i];
 }
 
+/* In parts, so that the index lines of one come while the next is decoded. */
+static unsigned decode_all(struct account *a, const struct frame *frames, unsigned n,
+			   struct ledger *l)
+{
+	unsigned good = 0;
+
+	for (unsigned i = 0; i < n; i += DECODE_PART) {
+		const unsigned part = n - i < DECODE_PART ? n - i : DECODE_PART;
+		const unsigned more = pkt_decode_all(&a->decoder, &frames[i], part, &a->pkts[good],
+						     l->verdict);
+
+		flow_table_expect(a->flows, &a->pkts[good], more);
+		good += more;
+	}
+	return good;
+}
+
 void account_batch(struct account *a, const struct frame *frames, unsigned n)
 {
 	struct ledger l = {0};
 	uint8_t fresh[ACCOUNT_BATCH];
-	const unsigned good = pkt_decode_all(&a->decoder, frames, n, a->pkts, l.verdict);
+	const unsigned good = decode_all(a, frames, n, &l);
 
 	a->pkts_n = good;
 	a->has_asked = false;
-	flow_table_expect(a->flows, a->pkts, good);
 	find_fresh_hosts(a, fresh, flow_table_prefetch(a->flows, a->pkts, good, fresh));
 	find_all_hosts(a, &l);
 	count_hosts(a, &l);
