@@ -17,8 +17,8 @@
 #include "base/atomics.h"
 #include "base/units.h"
 
-#define SPLIT_BLOCKS   64
-#define BLOCKS_TO_WAKE 8
+#define SPLIT_BLOCKS   128
+#define BLOCKS_TO_WAKE 32
 #define BLOCK_BYTES    (2 * SOURCE_CAP_MAX) /* of copied frames */
 #define WAIT_MAX_NS    (50 * NS_PER_MSEC)   /* between looks at whether to stop */
 
