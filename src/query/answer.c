@@ -35,6 +35,7 @@ static bool info_step(struct answer *a)
 
 	table_totals_view(a->ctx->table, &totals);
 	info.now_ns = totals.now_ns;
+	info.host_timeout_ns = totals.host_timeout_ns;
 	wire_info_encode(answer_add(a, WIRE_INFO_BYTES), &info);
 	return true;
 }
@@ -122,7 +123,7 @@ static bool host_step(struct answer *a)
 		a->status = WIRE_ENOENT;
 		return true;
 	}
-	record_host(&host, &view, a->ctx->info.host_timeout_ns);
+	record_host(&host, &view, table_host_timeout_ns(a->ctx->table));
 	wire_host_encode(answer_add(a, WIRE_HOST_BYTES), &host);
 	return true;
 }
@@ -185,7 +186,7 @@ static void send_hosts(struct answer *a, uint32_t end)
 		at = answer_add(a, WIRE_HOST_BYTES);
 		if (!at)
 			return;
-		record_host(&host, &view, a->ctx->info.host_timeout_ns);
+		record_host(&host, &view, table_host_timeout_ns(a->ctx->table));
 		wire_host_encode(at, &host);
 	}
 }

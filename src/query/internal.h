@@ -37,7 +37,7 @@ struct query_counts {
 /* What all answers are made from. */
 struct answer_context {
 	const struct table *table;
-	struct tctable_info info; /* all but now_ns, which alone changes */
+	struct tctable_info info; /* all but what changes: now_ns, host_timeout_ns */
 	size_t refs_left;	  /* of QUERY_REFS_POOL */
 	struct query_counts counts;
 	uint64_t *stalled_ms; /* of each worker; owned by the server */

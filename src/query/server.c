@@ -348,13 +348,9 @@ static void *run(void *arg)
 
 static void context_init(struct answer_context *ctx, const struct query_server_conf *conf)
 {
-	struct view_totals totals;
-
-	table_totals_view(conf->table, &totals);
 	ctx->table = conf->table;
 	ctx->refs_left = QUERY_REFS_POOL;
 	ctx->info.workers = table_workers(conf->table);
-	ctx->info.host_timeout_ns = totals.host_timeout_ns;
 	ctx->info.start_ns = conf->start_ns;
 	snprintf(ctx->info.software, sizeof(ctx->info.software), "%s",
 		 conf->software ? conf->software : "tcsniff " TCSNIFF_VERSION);

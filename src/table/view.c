@@ -265,6 +265,11 @@ static void add_words(void *to, const void *from, size_t bytes)
 		t[i] += f[i];
 }
 
+uint64_t table_host_timeout_ns(const struct table *t)
+{
+	return load_relaxed(&t->host_timeout_ns);
+}
+
 void table_totals_view(const struct table *t, struct view_totals *out)
 {
 	struct view_worker w;
@@ -290,5 +295,5 @@ void table_totals_view(const struct table *t, struct view_totals *out)
 	out->hosts_max = host_dir_limit(t->hosts);
 	out->hosts_forgotten = load_relaxed(&t->hosts_forgotten);
 	out->directory_bytes = arena_bytes(t->hosts_arena);
-	out->host_timeout_ns = load_relaxed(&t->host_timeout_ns);
+	out->host_timeout_ns = table_host_timeout_ns(t);
 }

@@ -178,5 +178,6 @@ int table_conn_view(const struct table *t, unsigned worker, uint32_t slot, uint3
 
 void table_worker_view(const struct table *t, unsigned worker, struct view_worker *out);
 void table_totals_view(const struct table *t, struct view_totals *out);
+uint64_t table_host_timeout_ns(const struct table *t); /* it may change */
 
 #endif

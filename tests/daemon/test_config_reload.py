@@ -91,7 +91,9 @@ class Reload(LiveTest):
         daemon = self.start()
         self.send(daemon, *(plain("10.1.0.%d" % i, "192.0.2.1") for i in range(1, 101)))
         self.assertEqual(daemon.host("10.1.0.7")["conns"], 1)
+        self.assertEqual(daemon.ask("-i")["host_timeout_ns"], 900 * 10**9)
         self.reload(daemon, "timeout = udp=1s", "host-timeout = 2s")
+        self.assertEqual(daemon.ask("-i")["host_timeout_ns"], 2 * 10**9)
         wait_until("connections end", lambda: daemon.ask("-S")["total"]["flows"]["live"] == 0)
         wait_until("hosts are forgotten", lambda: daemon.ask("-a")["forgotten"]["udp"]["tx"][
             "packets"] == 100)

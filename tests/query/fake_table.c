@@ -268,3 +268,9 @@ void table_totals_view(const struct table *t, struct view_totals *out)
 	out->now_ns = FAKE_NOW_NS;
 	out->host_timeout_ns = FAKE_HOST_TIMEOUT;
 }
+
+uint64_t table_host_timeout_ns(const struct table *t)
+{
+	(void)t;
+	return FAKE_HOST_TIMEOUT;
+}
