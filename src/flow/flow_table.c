@@ -45,6 +45,7 @@
 #include "base/bytes.h"
 #include "base/units.h"
 #include "flow/bucket.h"
+#include "flow/flow_quick.h"
 
 #define BUCKET_FLOWS  8	   /* on average, in a full table */
 #define BUCKET_NEARLY 0x3u /* not more free entries than in this mask: look at the other one */
@@ -54,14 +55,6 @@
 
 /* What other threads read of the cold part: all but the timer. */
 #define COLD_READ_WORDS ((sizeof(struct flow_cold) - offsetof(struct flow_cold, sum)) / 8)
-
-/* All that touch_quick() goes by. */
-struct flow_quick {
-	uint64_t now_floor_ns; /* the clock's whole second */
-	uint64_t pause_ns;     /* shorter than any timeout, and ages nothing */
-	uint8_t flags[2][256]; /* next, by a packet's side */
-	uint8_t state[2][FLOW_TCP_FLAGS][FLOW_STATES_ROW]; /* next, by direction and flags */
-};
 
 struct flow_table {
 	struct bucket *buckets;
@@ -363,43 +356,6 @@ static inline void count(struct flow_table *t, struct flow *f, const struct pkt 
 		spill_delta(t, f, p->side, p->packets, p->ip_bytes);
 	else
 		store_relaxed(&f->delta[p->side], d);
-}
-
-/* What a packet does to the flags of its flow, but for FLOW_AGED. Whatever is not
- * about its protocol is not looked at later; not to ask is quicker. */
-static uint8_t next_flags(unsigned flags, unsigned side)
-{
-	const unsigned direction = side ^ flow_orig_side_of(flags);
-
-	return (uint8_t)(flags | FLOW_HEARD | direction * FLOW_ANSWERED |
-			 (flags & FLOW_ANSWERED) * (FLOW_CONFIRMED / FLOW_ANSWERED));
-}
-
-static bool is_closing(enum flow_state s)
-{
-	return s == FLOW_TCP_TIME_WAIT || s == FLOW_TCP_CLOSE;
-}
-
-/* What the quick way goes by. Where a SYN begins another connection, no state is
- * next that there is. */
-static void set_quick(struct flow_table *t)
-{
-	struct flow_quick *q = &t->quick;
-
-	for (unsigned i = 0; i < 2 * sizeof(q->flags[0]); i++)
-		q->flags[i / sizeof(q->flags[0])][i % sizeof(q->flags[0])] =
-			next_flags(i % sizeof(q->flags[0]), i / sizeof(q->flags[0]));
-	for (unsigned i = 0; i < 2 * FLOW_TCP_FLAGS * FLOW_STATES; i++) {
-		const enum flow_state s = (enum flow_state)(i % FLOW_STATES);
-		const uint8_t tcp_flags = i / FLOW_STATES % FLOW_TCP_FLAGS;
-		const unsigned direction = i / FLOW_STATES / FLOW_TCP_FLAGS;
-		const enum flow_tcp_event ev = flow_tcp_event(tcp_flags);
-
-		q->state[direction][tcp_flags][s] =
-			ev == FLOW_TCP_EV_SYN && is_closing(s)
-				? FLOW_STATES
-				: (uint8_t)flow_next_state(s, direction, ev);
-	}
 }
 
 /* By a new one: p is its SYN. */
@@ -1009,7 +965,7 @@ int flow_table_new(struct flow_table **out, const struct flow_table_conf *c, str
 	t->hash_mask = c->hash_mask;
 	set_timeouts(t, &c->timeouts, &c->emergency);
 	set_limit(t, c->flows_max);
-	set_quick(t);
+	flow_quick_init(&t->quick);
 	t->ended = c->ended;
 	t->opened = c->opened;
 	t->arg = c->arg;
