@@ -538,6 +538,8 @@ int main(int argc, char **argv)
 		}
 	} else {
 		report_level_set(o.log_level);
+		if (o.config_path)
+			report(REPORT_INFO, "options are from %s, too", o.config_path);
 		r.is_live = o.interfaces_n > 0;
 		if (run(&r, &e) < 0) {
 			report(REPORT_ERROR, "%s", e.text);

@@ -232,10 +232,13 @@ static int take_file(struct options *o, struct err *e)
 
 static int read_file(struct options *o, struct err *e)
 {
-	const char *path = o->config_path ? o->config_path : CONFIG_DEFAULT;
-	const char *slash = strrchr(path, '/');
+	const char *path, *slash;
 	int ret;
 
+	if (!o->config_path)
+		o->config_path = getenv("TCSNIFF_CONFIG");
+	path = o->config_path ? o->config_path : CONFIG_DEFAULT;
+	slash = strrchr(path, '/');
 	snprintf(o->config_folder, sizeof(o->config_folder), "%.*s",
 		 slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
 	ret = config_read(&o->config, path, e);

@@ -154,6 +154,16 @@ class ConfigFile(unittest.TestCase):
                               capture_output=True, check=False, text=True)
         self.assertEqual((done.returncode, done.stdout), (0, "/dev/null: no errors\n"))
 
+    def test_environment_names_a_file(self):
+        self.write("read = " + CAPTURE, "inner = 10.7.1.1/32", "json = yes")
+        done = subprocess.run([TCSNIFF], env=dict(os.environ, TCSNIFF_CONFIG=self.path),
+                              capture_output=True, timeout=LIMIT, check=False)
+        self.assertEqual(len(json.loads(done.stdout)["hosts"]), 1, done.stderr)
+        done = subprocess.run([TCSNIFF, "--config", self.path, "--inner", "10.7.1.2,10.7.1.1"],
+                              env=dict(os.environ, TCSNIFF_CONFIG="/nowhere"),
+                              capture_output=True, timeout=LIMIT, check=False)
+        self.assertEqual(len(json.loads(done.stdout)["hosts"]), 2, done.stderr)
+
     # --- what they do ---
 
     def test_file_is_as_good_as_the_command_line(self):
