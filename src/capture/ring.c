@@ -37,6 +37,7 @@
 #define WAIT_MS	      200 /* between looks at whether to stop, and at the clock */
 #define HIGH_EVERY    16  /* blocks between looks at how many wait */
 #define FRAME_ALIGNED 2048
+#define AHEAD_BYTES   2048
 
 struct ring {
 	int fd;
@@ -179,8 +180,8 @@ static int hand_out(struct ring *r)
 
 		if (n && ts_ns >= end_ns)
 			break;
-		__builtin_prefetch(r->next + h->tp_next_offset);
-		__builtin_prefetch(r->next + h->tp_next_offset + 64);
+		for (uint32_t at = 0; at < h->tp_next_offset; at += 64)
+			__builtin_prefetch(r->next + AHEAD_BYTES + at);
 		if (ts_ns > r->clock.now_ns)
 			r->clock.now_ns = ts_ns;
 		if (n == 0)

@@ -17,6 +17,7 @@
 #define FAST_IPV4_BYTES	    20
 #define FAST_IPV6_BYTES	    40
 #define FAST_TCP_BYTES	    14 /* up to the flags */
+#define FAST_UDP_BYTES	    8
 
 /* What all such frames have in common: length, protocol and transport header of a
  * packet of this family, whose header has so many bytes. False: it is not one. */
@@ -25,13 +26,14 @@ static inline bool fast_rest(const struct frame *f, struct pkt *p, uint32_t leng
 {
 	/* Of the two numbers that pass below. */
 	const uint8_t class = proto >> 4;
+	const uint32_t least = header + FAST_TCP_BYTES - class * (FAST_TCP_BYTES - FAST_UDP_BYTES);
 
 	_Static_assert(PROTO_TCP >> 4 == PKT_TCP && PROTO_UDP >> 4 == PKT_UDP, "see class");
 	/* TCP or UDP (which of them is as good as random, so one test and not two),
 	 * all of what is read belonging to the packet, which is not longer than it
 	 * was on the wire. */
-	if ((uint32_t)(proto - PROTO_TCP) * (uint32_t)(proto - PROTO_UDP) != 0 ||
-	    length < header + FAST_TCP_BYTES || length + FAST_ETHERNET_BYTES > f->wirelen)
+	if ((uint32_t)(proto - PROTO_TCP) * (uint32_t)(proto - PROTO_UDP) != 0 || length < least ||
+	    FAST_ETHERNET_BYTES + least > f->caplen || length + FAST_ETHERNET_BYTES > f->wirelen)
 		return false;
 	p->ts_ns = f->ts_ns;
 	p->ip_bytes = length;
@@ -44,7 +46,7 @@ static inline bool fast_rest(const struct frame *f, struct pkt *p, uint32_t leng
 	p->is_simple = true;
 	p->family = family;
 	p->class = class;
-	p->tcp_flags = l4[13] & (uint8_t)(class - 1);
+	p->tcp_flags = l4[13 & (class - 1u)] & (uint8_t)(class - 1);
 	p->way = f->way;
 	return true;
 }
@@ -130,14 +132,14 @@ static inline bool fast_decode(const struct frame *f, struct pkt *p, uint32_t *p
 	uint16_t type;
 
 	if (f->link != LINK_ETHERNET || f->gso_proto ||
-	    f->caplen < FAST_ETHERNET_BYTES + FAST_IPV4_BYTES + FAST_TCP_BYTES)
+	    f->caplen < FAST_ETHERNET_BYTES + FAST_IPV4_BYTES + FAST_UDP_BYTES)
 		return false;
 	type = load_be16(h + 12);
 	if (type == 0x0800) {
 		memcpy(ports, h + FAST_ETHERNET_BYTES + FAST_IPV4_BYTES, 4);
 		return fast_ipv4(f, p, secret);
 	}
-	if (type != 0x86dd || f->caplen < FAST_ETHERNET_BYTES + FAST_IPV6_BYTES + FAST_TCP_BYTES)
+	if (type != 0x86dd || f->caplen < FAST_ETHERNET_BYTES + FAST_IPV6_BYTES + FAST_UDP_BYTES)
 		return false;
 	memcpy(ports, h + FAST_ETHERNET_BYTES + FAST_IPV6_BYTES, 4);
 	return fast_ipv6(f, p, secret);
