@@ -264,7 +264,7 @@ class Socket(LiveTest):
                             (("--socket-mode", "7777"), "'7777' is not a file's mode"),
                             (("--socket-mode", ""), "'' is not a file's mode"),
                             (("--socket-group", "no-such"), "no group 'no-such'"),
-                            (("--socket-group", ""), "the name is empty")):
+                            (("--socket-group", ""), "is empty")):
             with self.subTest(args=args), self.assertRaisesRegex(AssertionError, words):
                 self.start(*args)
 
