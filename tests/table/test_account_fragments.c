@@ -36,7 +36,7 @@ struct piece {
 static struct table *open_table(unsigned workers, uint64_t udp_ns)
 {
 	struct table_conf c = {
-		.workers = workers, .flows_max = 1000, .hosts_max = 100, .fragments_max = 8192};
+		.workers = workers, .flows_max = 8000, .hosts_max = 100, .fragments_max = 8192};
 	struct err e = {""};
 	struct table *t;
 
