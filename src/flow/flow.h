@@ -28,6 +28,7 @@
 #define FLOW_REPLY_FIRST 0x08 /* ICMP: the first packet was a reply */
 #define FLOW_AGED	 0x10 /* has lived for FLOW_STREAM_MS; of use for UDP */
 #define FLOW_CONFIRMED	 0x20 /* a packet came after the first answer; of use for UDP */
+#define FLOW_SPILLED	 0x80 /* its index entry is in its second bucket */
 #define FLOW_HEARD	 0x40 /* has had a packet since it began, or was spared by the early drop */
 
 /* A UDP flow that is answered after living this long is a stream; a number

@@ -67,6 +67,7 @@ struct flow_table {
 	uint32_t flows_limit; /* of live ones; at most flows_max */
 	/* Not 0: the timer of the place just given is set, for this tick or before. */
 	uint64_t armed_tick;
+	uint8_t place_flags; /* that the flow there begins with */
 	uint64_t now_tick;
 	uint64_t hash_mask;
 	flow_ended_fn ended;
@@ -157,6 +158,7 @@ static bool index_put(struct flow_table *t, uint64_t hash, uint32_t slot)
 		if (bucket_has_more(other_free, free)) {
 			bucket_set(other, (unsigned)__builtin_ctz(other_free), tag_of(hash), slot);
 			b->spilled++;
+			t->place_flags = FLOW_SPILLED;
 			return true;
 		}
 		if (!free)
@@ -553,7 +555,6 @@ static uint32_t replace(struct flow_table *t, struct bucket *b, unsigned e, uint
 {
 	const uint32_t i = b->slot[e];
 	struct flow *f = &t->hot[i];
-	struct bucket *its_first = &t->buckets[first_bucket(t, hash_flow(t, f))];
 	struct bucket *first = &t->buckets[first_bucket(t, hash)];
 
 	if (is_over(t, f, ts_ns)) {
@@ -565,8 +566,8 @@ static uint32_t replace(struct flow_table *t, struct bucket *b, unsigned e, uint
 	}
 	counter_add(&t->stats.live, (uint64_t)-1);
 	t->armed_tick = tick_of(timeout_ns(t, f));
-	if (its_first != b)
-		its_first->spilled--;
+	if (f->flags & FLOW_SPILLED)
+		t->buckets[first_bucket(t, hash_flow(t, f))].spilled--;
 	if (b == first) {
 		bucket_set(b, e, tag_of(hash), i);
 		return i;
@@ -617,6 +618,7 @@ uint32_t flow_table_place(struct flow_table *t, const struct pkt *p)
 	uint32_t i;
 
 	t->armed_tick = 0;
+	t->place_flags = 0;
 	if (is_full(t))
 		return make_room(t, p->hash, p->ts_ns);
 	i = take_slot(t);
@@ -674,17 +676,16 @@ static void expire_all(struct flow_table *t, const struct over *over, unsigned n
 }
 
 /* Looks at every slot once a second, at most at `budget` now. */
-static uint32_t walk(struct flow_table *t, uint32_t budget)
+static void walk(struct flow_table *t, uint32_t budget)
 {
 	struct over over[WALK_ENDS];
 	unsigned over_n = 0;
-	uint32_t n = 0;
 
 	if (t->walk_tick != t->now_tick && (!t->walk_tick || t->walked == t->end)) {
 		t->walk_tick = t->now_tick;
 		t->walked = 0;
 	}
-	for (; n < budget && t->walked < t->end; n++) {
+	for (; budget && t->walked < t->end; budget--) {
 		const uint32_t i = t->walked++;
 
 		if (!(t->hot[i].flags & FLOW_LIVE) || !is_over(t, &t->hot[i], 0))
@@ -696,7 +697,6 @@ static uint32_t walk(struct flow_table *t, uint32_t budget)
 		}
 	}
 	expire_all(t, over, over_n);
-	return n;
 }
 
 /* Sets the timer of a place, unless one that was left there will do. */
@@ -709,54 +709,62 @@ static void arm(struct flow_table *t, uint32_t place, uint64_t tick)
 	wheel_add(&t->wheel, place, tick);
 }
 
+/* The flow of p, by itself, into its slot: field by field, as words made of small
+ * pieces are slow to load right after. The sequence number is held. */
+static void fill(struct flow_table *t, struct flow *f, const struct pkt *p, uint64_t last_ns,
+		 enum flow_state state)
+{
+	/* A SYN+ACK seen first answers a SYN that we missed. */
+	const unsigned orig = state == FLOW_TCP_SYN_RECV ? !p->side : p->side;
+	const unsigned flags = FLOW_LIVE | t->place_flags | orig * FLOW_ORIG_SIDE |
+			       (orig != p->side) * FLOW_ANSWERED | p->is_reply * FLOW_REPLY_FIRST;
+
+	for (unsigned s = 0; s < 2; s++) {
+		seq_set(&f->addr[s].w[0], p->key.addr[s].w[0]);
+		seq_set(&f->addr[s].w[1], p->key.addr[s].w[1]);
+		seq_set(&f->port[s], p->key.port[s]);
+		seq_set(&f->delta[s], 0);
+	}
+	seq_set(&f->proto, p->key.proto);
+	seq_set(&f->family, p->key.family);
+	seq_set(&f->state, (uint8_t)state);
+	seq_set(&f->flags, (uint8_t)flags);
+	seq_set(&f->last_ns, last_ns);
+}
+
 struct flow *flow_table_start(struct flow_table *t, uint32_t place, const struct pkt *p,
 			      const uint32_t host[2], const uint32_t id[2])
 {
+	const enum flow_state state = first_state(p);
+	struct flow *f = &t->hot[place];
 	struct flow_cold *c = &t->cold[place];
 	uint64_t ts_ns = p->ts_ns;
-	struct flow f;
-	unsigned orig;
 
-	memcpy(f.addr, p->key.addr, sizeof(f.addr));
-	memcpy(f.port, p->key.port, sizeof(f.port));
-	f.proto = p->key.proto;
-	f.family = p->key.family;
-	f.state = (uint8_t)first_state(p);
-	/* A SYN+ACK seen first answers a SYN that we missed. */
-	orig = f.state == FLOW_TCP_SYN_RECV ? !p->side : p->side;
-	f.flags = (uint8_t)(FLOW_LIVE | (orig ? FLOW_ORIG_SIDE : 0) |
-			    (orig != p->side ? FLOW_ANSWERED : 0) |
-			    (p->is_reply ? FLOW_REPLY_FIRST : 0));
-	f.host[0] = host[0];
-	f.host[1] = host[1];
-	f.delta[0] = f.delta[1] = 0;
 	/* Stamped long ago, by another clock or in a file out of order: it comes
 	 * now, or the next packet of the flow would find it over. */
-	if (ts_ns + t->soonest_ns[f.state] <= t->quick.now_floor_ns)
+	if (ts_ns + t->soonest_ns[state] <= t->quick.now_floor_ns)
 		ts_ns = t->quick.now_floor_ns;
-	f.last_ns = ts_ns;
-
 	seq_write_begin(&c->seq);
-	seq_set(&c->sum[0].packets, 0);
-	seq_set(&c->sum[0].bytes, 0);
-	seq_set(&c->sum[1].packets, 0);
-	seq_set(&c->sum[1].bytes, 0);
-	seq_set(&c->conn_id[0], id[0]);
-	seq_set(&c->conn_id[1], id[1]);
+	fill(t, f, p, ts_ns, state);
+	for (unsigned s = 0; s < 2; s++) {
+		seq_set(&f->host[s], host[s]);
+		seq_set(&c->conn_id[s], id[s]);
+		seq_set(&c->sum[s].packets, 0);
+		seq_set(&c->sum[s].bytes, 0);
+	}
 	seq_set(&c->icmp_errors, 0);
 	seq_set(&c->born_ms, ms_of(ts_ns));
-	seq_store_words(&t->hot[place], &f, sizeof(f) / 8);
 	seq_write_end(&c->seq);
 
-	count(t, &t->hot[place], p);
-	arm(t, place, ask_tick(t, &t->hot[place], ts_ns / NS_PER_SEC));
+	count(t, f, p);
+	arm(t, place, ask_tick(t, f, t->now_tick));
 	counter_add(&t->stats.started, 1);
 	counter_add(&t->stats.live, 1);
 	if (t->stats.live > t->enter_above && !t->emergency_ns) {
 		counter_add(&t->stats.emergencies, 1);
 		set_emergency(t, t->quick.now_floor_ns);
 	}
-	return &t->hot[place];
+	return f;
 }
 
 /* --- batches and upkeep ------------------------------------------------------ */
@@ -863,9 +871,11 @@ uint32_t flow_table_sweep(struct flow_table *t, uint32_t budget)
 		return budget;
 	if (!t->emergency_ns)
 		return asked;
-	asked += walk(t, budget - asked);
+	walk(t, budget - asked);
+	if (t->walked < t->end)
+		return budget;
 	/* Not in the middle: what is behind would live, and what was before not. */
-	if (t->walked == t->end && t->stats.live < t->leave_below)
+	if (t->stats.live < t->leave_below)
 		set_emergency(t, 0);
 	return asked;
 }

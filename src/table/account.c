@@ -214,7 +214,13 @@ static struct flow *start_flow(struct account *a, const struct pkt *p, uint32_t 
  * three steps side by side: starting a flow is mostly waiting for memory. */
 static void find_fresh_hosts(struct account *a, const uint8_t *at, unsigned n)
 {
-	unsigned fresh_n = 0;
+	struct {
+		uint64_t hash;
+		uint32_t *host;
+		const struct pkt *p;
+		const struct addr *ip;
+	} asked[2 * ACCOUNT_BATCH];
+	unsigned fresh_n = 0, asked_n = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		const struct pkt *p = &a->pkts[at[i]];
@@ -223,27 +229,25 @@ static void find_fresh_hosts(struct account *a, const uint8_t *at, unsigned n)
 		if (p->kind != PKT_KIND_FLOW || a->by_way)
 			continue;
 		f->at = at[i];
-		for (unsigned s = 0; s < 2; s++) {
-			f->host[s] = HOST_NONE;
-			if (!inner_has(a->inner, &p->key.addr[s], p->family))
-				continue;
-			f->host[s] = 0;
-			f->hash[s] = host_dir_hash(a->hosts, &p->key.addr[s], p->family);
-		}
 		fresh_n++;
-	}
-	for (unsigned i = 0; i < 2 * fresh_n; i++)
-		if (a->fresh[i / 2].host[i % 2] != HOST_NONE)
-			host_dir_prefetch(a->hosts, a->fresh[i / 2].hash[i % 2]);
-	for (unsigned i = 0; i < 2 * fresh_n; i++) {
-		struct account_fresh *f = &a->fresh[i / 2];
-		const struct pkt *p = &a->pkts[f->at];
+		for (unsigned s = 0; s < 2; s++) {
+			const struct addr *ip = &p->key.addr[s];
 
-		if (f->host[i % 2] == HOST_NONE)
-			continue;
-		f->host[i % 2] = host_dir_touch_hashed(a->hosts, f->hash[i % 2],
-						       &p->key.addr[i % 2], p->family);
-		prefetch_row(&a->rows[f->host[i % 2]], p->class);
+			f->host[s] = HOST_NONE;
+			if (!inner_has(a->inner, ip, p->family))
+				continue;
+			asked[asked_n].hash = host_dir_hash(a->hosts, ip, p->family);
+			asked[asked_n].host = &f->host[s];
+			asked[asked_n].p = p;
+			asked[asked_n++].ip = ip;
+		}
+	}
+	for (unsigned i = 0; i < asked_n; i++)
+		host_dir_prefetch(a->hosts, asked[i].hash);
+	for (unsigned i = 0; i < asked_n; i++) {
+		*asked[i].host = host_dir_touch_hashed(a->hosts, asked[i].hash, asked[i].ip,
+						       asked[i].p->family);
+		prefetch_row(&a->rows[*asked[i].host], asked[i].p->class);
 	}
 	a->fresh[fresh_n].at = ACCOUNT_BATCH;
 }
@@ -422,8 +426,8 @@ static unsigned decode_all(struct account *a, const struct frame *frames, unsign
 
 	for (unsigned i = 0; i < n; i += DECODE_PART) {
 		const unsigned part = n - i < DECODE_PART ? n - i : DECODE_PART;
-		const unsigned more = pkt_decode_all(&a->decoder, &frames[i], part, &a->pkts[good],
-						     l->verdict);
+		const unsigned more =
+			pkt_decode_all(&a->decoder, &frames[i], part, &a->pkts[good], l->verdict);
 
 		flow_table_expect(a->flows, &a->pkts[good], more);
 		good += more;

@@ -32,7 +32,6 @@ struct account_end {
 /* A packet that seems to begin a flow, by its number in the batch; and the hosts
  * of its flow's sides, which are looked up beforehand. */
 struct account_fresh {
-	uint64_t hash[2];
 	uint32_t host[2];
 	uint8_t at;
 };

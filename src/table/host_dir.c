@@ -19,10 +19,8 @@
 #include <pthread.h>
 #include <string.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include "base/atomics.h"
+#include "base/hash.h"
 
 #define GONE 0x80000000u
 
@@ -45,7 +43,7 @@ struct host_dir {
 	uint32_t hosts_max;
 	uint32_t hosts_limit; /* at most hosts_max; atomic */
 	uint64_t hash_mask;
-	uint8_t secret[192];
+	uint64_t secret[HOST_DIR_SECRETS];
 	uint64_t released;    /* entries ever given back */
 	pthread_mutex_t lock; /* for everything below, and for links */
 	uint32_t free_head;
@@ -60,9 +58,10 @@ static uint32_t *head_at(const struct host_dir *d, uint64_t hash)
 
 uint64_t host_dir_hash(const struct host_dir *d, const struct addr *a, uint8_t family)
 {
-	const uint64_t key[3] = {a->w[0], a->w[1], family};
-	const uint64_t h = XXH3_64bits_withSecret(key, sizeof(key), d->secret, sizeof(d->secret)) &
-			   d->hash_mask;
+	const uint64_t *s = d->secret;
+	const uint64_t h =
+		hash_fold(hash_fold(a->w[0] ^ s[0], a->w[1] ^ s[1]) ^ s[2], family ^ s[3]) &
+		d->hash_mask;
 
 	__builtin_prefetch(head_at(d, h));
 	return h;

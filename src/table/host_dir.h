@@ -22,10 +22,12 @@ struct host_dir;
 
 #define HOST_NONE UINT32_MAX /* no host, or not found */
 
+#define HOST_DIR_SECRETS 4
+
 struct host_dir_conf {
-	uint32_t hosts_max;  /* 1 .. 2^31 - 1; index hosts_max is the overflow record */
-	uint8_t secret[192]; /* key of the hash; copied */
-	uint64_t hash_mask;  /* ~0; fewer bits make a bad hash for tests */
+	uint32_t hosts_max; /* 1 .. 2^31 - 1; index hosts_max is the overflow record */
+	uint64_t secret[HOST_DIR_SECRETS]; /* key of the hash, random; copied */
+	uint64_t hash_mask;		   /* ~0; fewer bits make a bad hash for tests */
 };
 
 /* 0 and *out set, or -EINVAL / -ENOMEM with e filled. Ends with the arena,

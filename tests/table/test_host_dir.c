@@ -41,7 +41,7 @@ static uint8_t family_of(unsigned i)
 static struct host_dir *dir_new(struct arena **arena, uint32_t hosts_max, uint64_t hash_mask)
 {
 	const struct host_dir_conf c = {
-		.hosts_max = hosts_max, .secret = "any", .hash_mask = hash_mask};
+		.hosts_max = hosts_max, .secret = {1, 2, 3, 4}, .hash_mask = hash_mask};
 	struct host_dir *d;
 
 	assert_int_equal(arena_new(arena, NULL), 0);
