@@ -18,7 +18,8 @@ class Faults:
         self.preload = ["env", "LD_PRELOAD=" + library]  # what is in front goes without
         self.env = dict(os.environ, FAULTS_FD=str(self.writing))
         if call:
-            self.env.update(FAULTS_CALL=call, FAULTS_ERRNO=",".join(str(getattr(errno, e)) for e in error.split(",")),
+            numbers = ",".join(str(getattr(errno, e)) for e in error.split(","))
+            self.env.update(FAULTS_CALL=call, FAULTS_ERRNO=numbers,
                             FAULTS_FIRST=str(first), FAULTS_EVERY=str(every),
                             FAULTS_PLACES=str(int(places)))
 
@@ -38,7 +39,8 @@ def run(library, command, **how):
     """Exit status (None: it does not end), standard output and error, and what the
     library told."""
     faults = Faults(library, **how)
-    process = faults.popen(faults.preload + command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = faults.popen(faults.preload + command, stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE, text=True)
     try:
         out, said = process.communicate(timeout=LIMIT)
     except subprocess.TimeoutExpired:

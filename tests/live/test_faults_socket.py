@@ -51,7 +51,8 @@ def lie(path):
             for _ in range(8):
                 length = dice.choice([0, 1, 23, 25, 63, 64, 65, 0x7FFFFFFF, 0xFFFFFFFF])
                 number = dice.choice([0, 255, 256, 258, 259, 260, 261, 0xFFFFFFFF])
-                head = struct.pack("<IIIIQ", c.MAGIC, c.VERSION, number, length, dice.getrandbits(64))
+                head = struct.pack("<IIIIQ", c.MAGIC, c.VERSION, number, length,
+                                   dice.getrandbits(64))
                 s.sendall(head + dice.randbytes(dice.randrange(70)))
             s.settimeout(0.05)
             s.recv(65536)
