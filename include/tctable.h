@@ -148,6 +148,61 @@ struct tctable_stats {
 	struct tctable_named counter[TCTABLE_COUNTERS];
 };
 
+/* ---- the busiest hosts ---- */
+
+/* What hosts are put in order by. */
+enum tctable_top_key {
+	TCTABLE_BY_TX,	  /* bytes sent */
+	TCTABLE_BY_RX,	  /* bytes received */
+	TCTABLE_BY_BYTES, /* both */
+	TCTABLE_BY_TX_PACKETS,
+	TCTABLE_BY_RX_PACKETS,
+	TCTABLE_BY_PACKETS,   /* both */
+	TCTABLE_BY_CONNS,     /* live connections */
+	TCTABLE_BY_HALF_OPEN, /* of these */
+	TCTABLE_BY_LAST,      /* the last packet */
+	TCTABLE_BY_IP,	      /* IPv4 before IPv6 */
+	TCTABLE_TOP_KEYS
+};
+
+/* What the first six of them count. A window is never shorter than the time
+ * between two requests for the top, of whomever. */
+enum tctable_top_window {
+	TCTABLE_SINCE_START, /* all that was ever counted */
+	TCTABLE_SINCE_2S,    /* rates, of about the last 2 s */
+	TCTABLE_SINCE_10S,
+	TCTABLE_SINCE_40S,
+	TCTABLE_TOP_WINDOWS
+};
+
+#define TCTABLE_TOP_ROWS_MAX 1024
+
+struct tctable_top {
+	uint32_t rows;	   /* at most: 1 .. TCTABLE_TOP_ROWS_MAX */
+	uint8_t key;	   /* enum tctable_top_key; the most first */
+	uint8_t window;	   /* enum tctable_top_window */
+	uint8_t ascending; /* 1: the least first */
+	/* Only hosts that have a packet or a connection of one of these classes,
+	 * 1u << TCTABLE_UDP and so on. What is ordered by sums or connections is
+	 * so by those of these classes; rates are those of all. 0: all. */
+	uint8_t classes;
+	struct tctable_addr net; /* only hosts of this network; family 0: all */
+	uint8_t net_bits;	 /* its prefix; bits behind it are 0 */
+};
+
+/* For a second. */
+struct tctable_rate {
+	struct tctable_counter tx, rx;
+};
+
+struct tctable_top_row {
+	struct tctable_host host;
+	/* By enum tctable_top_window, from TCTABLE_SINCE_2S on; of all classes. */
+	struct tctable_rate rate[TCTABLE_TOP_WINDOWS - 1];
+	uint64_t matched;     /* of how many hosts these are the first */
+	uint32_t measured_ms; /* for how long the rates have been; 0: there are none yet */
+};
+
 /* ---- a conversation ---- */
 
 struct tctable;
@@ -170,6 +225,7 @@ int tctable_count(struct tctable *t, uint64_t *hosts);
 typedef int tctable_host_fn(const struct tctable_host *host, void *arg);
 typedef int tctable_conn_fn(const struct tctable_conn *conn, void *arg);
 typedef int tctable_stats_fn(const struct tctable_stats *stats, void *arg);
+typedef int tctable_top_fn(const struct tctable_top_row *row, void *arg);
 
 /* All hosts, in no order, then the overflow and the forgotten record. */
 int tctable_hosts(struct tctable *t, tctable_host_fn *fn, void *arg);
@@ -189,6 +245,11 @@ int tctable_conns_array(struct tctable *t, const struct tctable_addr *ip,
 
 /* The sum first, then each worker. */
 int tctable_stats(struct tctable *t, tctable_stats_fn *fn, void *arg);
+
+/* The first hosts in some order, best first. Rates are measured from one
+ * request to the next, so the first answer has none. -EINVAL: `what` makes no
+ * sense, or the daemon is of a time before there was this. */
+int tctable_top(struct tctable *t, const struct tctable_top *what, tctable_top_fn *fn, void *arg);
 
 /* ---- addresses ---- */
 

@@ -24,6 +24,7 @@ struct tctable {
 struct query {
 	uint32_t number;	       /* enum wire_number */
 	const struct tctable_addr *ip; /* NULL: the request has none */
+	const struct tctable_top *top; /* likewise */
 	uint64_t room;		       /* the most records wanted; 0: any number */
 	/* Takes one record from b: 0, or -errno with t->err filled. */
 	int (*take)(struct tctable *t, struct query *q, struct bytes *b);

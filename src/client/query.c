@@ -179,13 +179,17 @@ static int send_request(struct tctable *t, const struct query *q, uint64_t end_m
 		.body_bytes = wire_body_bytes(q->number),
 		.room = q->room,
 	};
-	uint8_t out[WIRE_REQUEST_BYTES + WIRE_ADDR_BYTES];
+	uint8_t out[WIRE_REQUEST_BYTES + WIRE_REQUEST_BODY_MAX];
 	size_t n = WIRE_REQUEST_BYTES;
 
 	wire_request_encode(out, &r);
 	if (q->ip) {
 		wire_addr_encode(out + n, q->ip);
 		n += WIRE_ADDR_BYTES;
+	}
+	if (q->top) {
+		wire_top_what_encode(out + n, q->top);
+		n += WIRE_TOP_WHAT_BYTES;
 	}
 	return channel_send(t->fd, out, n, end_ms, &t->err);
 }

@@ -244,6 +244,7 @@ static const struct answer_kind kinds[] = {
 	{WIRE_HOST, NULL, host_step, NULL},
 	{WIRE_CONNS, conns_begin, conns_step, conns_end},
 	{WIRE_STATS, stats_begin, stats_step, NULL},
+	{WIRE_TOP, top_begin, top_step, top_end},
 };
 
 static const struct answer_kind *kind_of(uint32_t number)
@@ -264,6 +265,15 @@ static void reset(struct answer *a, const struct wire_request *r, enum wire_stat
 	a->records = a->body_bytes = 0;
 }
 
+static bool take_body(struct answer *a, struct bytes body)
+{
+	if (!bytes_left(&body))
+		return true;
+	if (a->request.number == WIRE_TOP)
+		return wire_top_what_decode(&body, &a->what) == 0;
+	return wire_addr_decode(&body, &a->ip) == 0;
+}
+
 void answer_begin(struct answer *a, const struct wire_request *r, struct bytes body)
 {
 	const struct answer_kind *kind = kind_of(r->number);
@@ -271,8 +281,7 @@ void answer_begin(struct answer *a, const struct wire_request *r, struct bytes b
 	reset(a, r, WIRE_OK);
 	if (!kind)
 		a->status = WIRE_ENOSYS;
-	else if (r->body_bytes != wire_body_bytes(r->number) ||
-		 (r->body_bytes && wire_addr_decode(&body, &a->ip) < 0))
+	else if (r->body_bytes != wire_body_bytes(r->number) || !take_body(a, body))
 		a->status = WIRE_EINVAL;
 	if (a->status != WIRE_OK)
 		return;

@@ -34,6 +34,14 @@ struct query_counts {
 	uint64_t memory_bytes, memory_high_bytes;
 };
 
+/* rates.c: what each host sends and receives a second, for all clients. */
+struct rates {
+	struct rate *at; /* by host; NULL: nobody asks. Owned */
+	size_t n;
+	unsigned users;	  /* clients that have asked */
+	uint32_t pass_ms; /* when all hosts had been looked at; 0: never */
+};
+
 /* What all answers are made from. */
 struct answer_context {
 	const struct table *table;
@@ -41,6 +49,7 @@ struct answer_context {
 	size_t refs_left;	  /* of QUERY_REFS_POOL */
 	struct query_counts counts;
 	uint64_t *stalled_ms; /* of each worker; owned by the server */
+	struct rates rates;
 };
 
 /* memory.c: what clients cost is allocated and freed here, and so known. Zeroed;
@@ -54,6 +63,23 @@ uint64_t query_memory_max(const struct answer_context *ctx);
 struct conn_ref {
 	uint64_t id;
 	uint32_t slot, worker;
+};
+
+/* A host that may be among the first. */
+struct top_entry {
+	uint64_t key;
+	struct addr ip;
+	uint32_t index;
+	uint8_t family;
+};
+
+struct top_pick {
+	uint32_t next, end; /* index */
+	uint32_t now_ms;
+	bool is_picked;		/* all were looked at: the rest is sending */
+	struct top_entry *best; /* owned; a heap, the worst on top; then sorted */
+	uint32_t best_n, sent;
+	uint64_t matched;
 };
 
 struct hosts_dump {
@@ -88,7 +114,11 @@ struct answer {
 	struct answer_context *ctx; /* borrows until answer_end() */
 	const struct answer_kind *kind;
 	struct wire_request request;
-	struct tctable_addr ip;
+	union {
+		struct tctable_addr ip;
+		struct tctable_top what;
+	}; /* the request's body */
+	bool uses_rates;
 	uint32_t status; /* enum wire_status */
 	uint64_t needed;
 	bool done; /* the chunk is the last one */
@@ -96,6 +126,7 @@ struct answer {
 		unsigned next; /* stats: 0 the sum, then 1 + worker */
 		struct hosts_dump hosts;
 		struct conns_dump conns;
+		struct top_pick top;
 	};
 	uint32_t records, body_bytes; /* in the chunk */
 	uint8_t chunk[WIRE_REPLY_BYTES + WIRE_REPLY_BODY_MAX];
@@ -140,6 +171,25 @@ uint8_t *answer_add(struct answer *a, uint32_t n);
 enum wire_status conns_begin(struct answer *a);
 bool conns_step(struct answer *a);
 void conns_end(struct answer *a);
+
+/* top.c: the first hosts in an order. */
+enum wire_status top_begin(struct answer *a);
+bool top_step(struct answer *a);
+void top_end(struct answer *a);
+
+/* rates.c. Begins to measure for one more client, with room for hosts below
+ * `end`: false, no memory. release: one client less. */
+bool rates_hold(struct answer_context *ctx, uint32_t end, bool is_new);
+void rates_release(struct answer_context *ctx);
+/* Looks at a host, as it is now; to be done about as often as rates are wanted. */
+void rates_look(struct rates *r, uint32_t index, const struct view_sums *s, uint32_t now_ms);
+/* What was measured of it; all 0 if nothing was. */
+void rates_read(const struct rates *r, uint32_t index, struct tctable_top_row *out);
+/* A sum of bytes or packets of a window, that hosts can be compared by. */
+uint64_t rates_key(const struct rates *r, uint32_t index, enum tctable_top_key key,
+		   enum tctable_top_window window);
+/* Bytes for hosts below `end`. */
+uint64_t rates_bytes(uint64_t end);
 
 /* answer.c: the index and view of the host asked for. */
 int answer_host(const struct answer *a, uint32_t *index, struct view_host *out);

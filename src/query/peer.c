@@ -36,6 +36,8 @@ void peer_free(struct peer *p)
 	if (!p)
 		return;
 	answer_end(&p->answer);
+	if (p->answer.uses_rates)
+		rates_release(p->answer.ctx);
 	close(p->fd);
 	query_free(p->answer.ctx, p, 1, sizeof(*p));
 }

@@ -9,7 +9,8 @@
  * Memory:    at most QUERY_CLIENTS clients, each with one chunk of an answer
  *            and what it asked last; the dumps of connections share a pool of
  *            QUERY_REFS_POOL, and a dump of hosts into a fixed room has one
- *            bit a host. Nothing grows with what clients send or do not read.
+ *            bit a host. While anybody asks for the top of hosts, their rates
+ *            are kept once: 96 bytes a host. Nothing grows with what clients send or do not read.
  * Time:      a client that has sent half a request, or has not read what was
  *            sent to it, for stall_ns is dropped.
  */

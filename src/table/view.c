@@ -8,6 +8,7 @@
 #include "table/view.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "base/units.h"
@@ -98,6 +99,44 @@ int table_host_view(const struct table *t, uint32_t index, struct view_host *out
 	out->index = index;
 	out->next_conn_id = after.next_id;
 	row_view(t, out, &row);
+	return 0;
+}
+
+/* Of one worker's row, onto what the others have. */
+static void add_sums(struct view_sums *out, const struct shard_row *from)
+{
+	struct shard_row r;
+
+	do {
+		r.seq = load_acquire(&from->seq);
+		seq_copy_words(&r, from, offsetof(struct shard_row, conn_ended_ns) / 8);
+	} while (r.seq & 1 || r.seq != load_relaxed(&from->seq));
+	for (unsigned c = 0; c < PKT_CLASSES; c++) {
+		out->conns[c] += r.conns[c];
+		for (unsigned way = 0; way < 2; way++) {
+			out->sum[c][way].packets += r.cls[c].sum[way].packets;
+			out->sum[c][way].bytes += r.cls[c].sum[way].bytes;
+		}
+	}
+	out->half_open += r.half_open;
+	if (r.last_ns > out->last_ns)
+		out->last_ns = r.last_ns;
+}
+
+int table_host_sums(const struct table *t, uint32_t index, struct view_sums *out)
+{
+	struct host_dir_entry before, after;
+
+	if (index >= host_dir_end(t->hosts) || !host_dir_read(t->hosts, index, &before))
+		return -ENOENT;
+	memset(out, 0, sizeof(*out));
+	for (unsigned w = 0; w < t->workers; w++)
+		add_sums(out, &t->accounts[w]->rows[index]);
+	if (!host_dir_read(t->hosts, index, &after) || after.seq != before.seq)
+		return -ENOENT;
+	out->ip = after.ip;
+	out->family = after.family;
+	out->seq = after.seq;
 	return 0;
 }
 

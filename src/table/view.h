@@ -45,6 +45,17 @@ struct view_host {
 					     * connection; 0: it has one now */
 };
 
+/* What hosts are put in order by: no more than that, since all are looked at. */
+struct view_sums {
+	struct addr ip;
+	uint8_t family;
+	uint32_t seq;				 /* another one: another host has the index */
+	uint64_t conns[PKT_CLASSES];		 /* live connections */
+	uint64_t half_open;			 /* of these */
+	uint64_t last_ns;			 /* its last packet, on the line of base/clock.h */
+	struct view_counter sum[PKT_CLASSES][2]; /* sent, received */
+};
+
 struct view_end {
 	struct addr ip;
 	uint16_t port; /* host order; 0 if the protocol has none */
@@ -159,6 +170,9 @@ void table_host_prefetch(const struct table *t, uint32_t index);
 
 /* One host, merged over the workers. 0, or -ENOENT for a gap. */
 int table_host_view(const struct table *t, uint32_t index, struct view_host *out);
+
+/* The same in fewer steps; packets and bytes of a sum belong together. */
+int table_host_sums(const struct table *t, uint32_t index, struct view_sums *out);
 
 /* The index of a host by address; 0, or -ENOENT. */
 int table_host_find(const struct table *t, const struct addr *ip, uint8_t family, uint32_t *index);

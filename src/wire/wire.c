@@ -12,7 +12,15 @@
 
 uint32_t wire_body_bytes(uint32_t number)
 {
-	return number == WIRE_HOST || number == WIRE_CONNS ? WIRE_ADDR_BYTES : 0;
+	switch (number) {
+	case WIRE_HOST:
+	case WIRE_CONNS:
+		return WIRE_ADDR_BYTES;
+	case WIRE_TOP:
+		return WIRE_TOP_WHAT_BYTES;
+	default:
+		return 0;
+	}
 }
 
 uint32_t wire_record_bytes(uint32_t number)
@@ -29,6 +37,8 @@ uint32_t wire_record_bytes(uint32_t number)
 		return WIRE_CONN_BYTES;
 	case WIRE_STATS:
 		return WIRE_STATS_BYTES;
+	case WIRE_TOP:
+		return WIRE_TOP_BYTES;
 	default:
 		return 0;
 	}

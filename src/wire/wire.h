@@ -31,6 +31,7 @@ enum wire_number {
 	WIRE_HOST = 259,  /* address -> one host record */
 	WIRE_CONNS = 260, /* address -> connection records by ascending id */
 	WIRE_STATS = 261, /* -> the sum's stats record, then each worker's */
+	WIRE_TOP = 262,	  /* what -> top records, best first */
 };
 
 /* How a request ended; numbers of the protocol, not of a C library. */
@@ -39,7 +40,7 @@ enum wire_status {
 	WIRE_ENOENT = 2,  /* no host of that address */
 	WIRE_EAGAIN = 11, /* the daemon has no memory for it now */
 	WIRE_ENOMEM = 12, /* more records than the request has room for */
-	WIRE_EINVAL = 22, /* a body of the wrong length, or no address in it */
+	WIRE_EINVAL = 22, /* a body of the wrong length, or what makes no sense */
 	WIRE_ENOSYS = 38, /* no such request */
 	WIRE_EPROTO = 71, /* another magic or version; the connection is closed */
 };
@@ -50,6 +51,7 @@ enum wire_status {
 #define WIRE_REQUEST_BYTES     24    /* a request's header */
 #define WIRE_REQUEST_BODY_MAX  64    /* a longer body is refused, and the connection closed */
 #define WIRE_ADDR_BYTES	       24    /* body of WIRE_HOST and WIRE_CONNS */
+#define WIRE_TOP_WHAT_BYTES    32    /* body of WIRE_TOP */
 #define WIRE_REPLY_BYTES       40    /* a chunk's header */
 #define WIRE_REPLY_BODY_MAX    65536 /* a chunk's records */
 #define WIRE_INFO_PREFIX_BYTES 28    /* of the info record; the same in every version */
@@ -58,6 +60,7 @@ enum wire_status {
 #define WIRE_HOST_BYTES	       224
 #define WIRE_CONN_BYTES	       120
 #define WIRE_STATS_BYTES       3304
+#define WIRE_TOP_BYTES	       336
 
 /* The bytes of a request's body, and of one record of its reply; 0 if there
  * is no such request (or no body). */
@@ -85,6 +88,14 @@ void wire_addr_encode(uint8_t out[WIRE_ADDR_BYTES], const struct tctable_addr *i
 
 /* 0; -EINVAL: too short, or neither IPv4 nor IPv6. */
 int wire_addr_decode(struct bytes *b, struct tctable_addr *out);
+
+/* The body of WIRE_TOP. Decode: 0; -EINVAL: too short, or a value that is none
+ * of those that tctable.h names. */
+void wire_top_what_encode(uint8_t out[WIRE_TOP_WHAT_BYTES], const struct tctable_top *what);
+int wire_top_what_decode(struct bytes *b, struct tctable_top *out);
+
+/* Whether it could be sent: 0, or -EINVAL. */
+int wire_top_what_check(const struct tctable_top *what);
 
 /* ---- replies ---- */
 
@@ -136,5 +147,8 @@ int wire_conn_decode(struct bytes *b, struct tctable_conn *out);
 
 void wire_stats_encode(uint8_t out[WIRE_STATS_BYTES], const struct tctable_stats *s);
 int wire_stats_decode(struct bytes *b, struct tctable_stats *out);
+
+void wire_top_encode(uint8_t out[WIRE_TOP_BYTES], const struct tctable_top_row *row);
+int wire_top_decode(struct bytes *b, struct tctable_top_row *out);
 
 #endif

@@ -10,9 +10,9 @@ import struct
 
 MAGIC = 0x0073777A
 VERSION = 2
-INFO, COUNT, HOSTS, HOST, CONNS, STATS = range(256, 262)
+INFO, COUNT, HOSTS, HOST, CONNS, STATS, TOP = range(256, 263)
 OK, ENOENT, EAGAIN, ENOMEM, EINVAL, ENOSYS, EPROTO = 0, 2, 11, 12, 22, 38, 71
-SIZES = {INFO: 352, COUNT: 8, HOSTS: 224, HOST: 224, CONNS: 120, STATS: 3304}
+SIZES = {INFO: 352, COUNT: 8, HOSTS: 224, HOST: 224, CONNS: 120, STATS: 3304, TOP: 336}
 
 REQUEST = struct.Struct("<IIIIQ")
 REPLY = struct.Struct("<IIIIIIIIQ")
@@ -79,6 +79,21 @@ def conn_of(record):
         "reply": (address(record[72:88], family), reply_port)
         + struct.unpack_from("<QQ", record, 104),
     }
+
+
+def top_body(rows, key, window=0, ascending=0, classes=0, net=None):
+    net = ipaddress.ip_network(net) if net else None
+    body = struct.pack("<I6B6x", rows, key, window, ascending, classes,
+                       net.version if net else 0, net.prefixlen if net else 0)
+    return body + (net.network_address.packed if net else b"").ljust(16, b"\0")
+
+
+def top_of(record):
+    found = host_of(record)
+    rates = struct.unpack_from("<12Q", record, 224)
+    found["rates"] = {window: rates[4 * i:4 * i + 4] for i, window in enumerate((2, 10, 40))}
+    found["matched"], found["measured_ms"] = struct.unpack_from("<QI", record, 320)
+    return found
 
 
 def named(record, at, count):
@@ -179,3 +194,6 @@ class Client:
 
     def stats(self):
         return [stats_of(r) for r in self.ask(STATS)]
+
+    def top(self, *args, **options):
+        return [top_of(r) for r in self.ask(TOP, top_body(*args, **options))]

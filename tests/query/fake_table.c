@@ -18,6 +18,8 @@
 struct fake_host {
 	bool is_there, v6;
 	uint64_t next_id, conns;
+	uint64_t more[PKT_CLASSES][2]; /* packets, beside those made from n */
+	uint32_t seq;
 };
 
 struct fake_conn {
@@ -103,7 +105,15 @@ void fake_table_forget_host(struct table *t, uint32_t n)
 {
 	hold(t);
 	t->hosts_n -= t->hosts[n].is_there;
-	memset(&t->hosts[n], 0, sizeof(t->hosts[n]));
+	t->hosts[n] = (struct fake_host){.seq = t->hosts[n].seq + 2};
+	let_go(t);
+}
+
+void fake_table_count(struct table *t, uint32_t n, unsigned c, uint64_t tx, uint64_t rx)
+{
+	hold(t);
+	t->hosts[n].more[c][0] += tx;
+	t->hosts[n].more[c][1] += rx;
 	let_go(t);
 }
 
@@ -177,11 +187,39 @@ int table_host_view(const struct table *t, uint32_t index, struct view_host *out
 	fake_table_addr(index, h.v6, &out->ip, &out->family);
 	out->index = index;
 	fill_classes(out, 100ull * index);
+	for (unsigned c = 0; c < PKT_CLASSES; c++) {
+		out->cls[c].tx.packets += h.more[c][0];
+		out->cls[c].tx.bytes += 1000 * h.more[c][0];
+		out->cls[c].rx.packets += h.more[c][1];
+		out->cls[c].rx.bytes += 1000 * h.more[c][1];
+	}
 	out->cls[PKT_TCP].conns = h.conns;
 	out->last_ns = FAKE_NOW_NS - index;
 	out->next_conn_id = h.next_id;
 	out->use = 1 + h.conns;
 	out->idle_ns = h.conns ? 0 : out->last_ns;
+	return 0;
+}
+
+int table_host_sums(const struct table *t, uint32_t index, struct view_sums *out)
+{
+	struct view_host host;
+
+	if (table_host_view(t, index, &host) < 0)
+		return -ENOENT;
+	memset(out, 0, sizeof(*out));
+	out->ip = host.ip;
+	out->family = host.family;
+	out->half_open = host.half_open;
+	out->last_ns = host.last_ns;
+	for (unsigned c = 0; c < PKT_CLASSES; c++) {
+		out->conns[c] = host.cls[c].conns;
+		out->sum[c][0] = host.cls[c].tx;
+		out->sum[c][1] = host.cls[c].rx;
+	}
+	hold(t);
+	out->seq = t->hosts[index].seq + 1;
+	let_go(t);
 	return 0;
 }
 

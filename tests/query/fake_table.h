@@ -21,6 +21,8 @@ void fake_table_free(struct table *t);
 /* Host number n, at index n: 10.x.y.z of n, or 2001:db8::n if n is odd and
  * v6 is set. Its counters are made from n: see fake_table.c. */
 void fake_table_put_host(struct table *t, uint32_t n, bool v6);
+/* More packets of class c, sent and received, 1000 bytes each. */
+void fake_table_count(struct table *t, uint32_t n, unsigned c, uint64_t tx, uint64_t rx);
 void fake_table_forget_host(struct table *t, uint32_t n);
 void fake_table_addr(uint32_t n, bool v6, struct addr *ip, uint8_t *family);
 

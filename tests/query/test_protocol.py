@@ -120,13 +120,61 @@ class Protocol(unittest.TestCase):
         self.assertIn("malformed_version", stats[1]["verdicts"])
         self.assertNotIn("ok", stats[1]["verdicts"])
 
+    def test_the_top_by_every_key(self):
+        ips = [ip_of(n) for n in range(HOSTS)]
+        by_ip = sorted(ips, key=lambda ip: (ip.version, int(ip)))
+        most = ips[::-1][:20]  # a host's counters grow with its number
+        for key in range(6):
+            self.assertEqual([h["ip"] for h in self.client.top(20, key)], most, key)
+            self.assertEqual([h["ip"] for h in self.client.top(20, key, ascending=1)], ips[:20])
+        for key in (6, 7):  # who has connections, then all others by address
+            rest = [ip for ip in by_ip if key == 7 or ip != ip_of(1)]
+            first = [ip_of(1)] if key == 6 else []
+            self.assertEqual([h["ip"] for h in self.client.top(5, key)], (first + rest)[:5], key)
+        self.assertEqual([h["ip"] for h in self.client.top(5, 8)], ips[:5])
+        self.assertEqual([h["ip"] for h in self.client.top(5, 9)], by_ip[::-1][:5])
+        self.assertEqual([h["ip"] for h in self.client.top(5, 9, ascending=1)], by_ip[:5])
+
+    def test_a_row_of_the_top_is_the_host_and_more(self):
+        (row,) = self.client.top(1, 0)
+        host = self.client.host(ip_of(HOSTS - 1))
+        self.assertEqual({k: row[k] for k in host}, host)
+        self.assertEqual(row["matched"], HOSTS)
+        self.assertEqual(set(row["rates"].values()), {(0, 0, 0, 0)})
+
+    def test_more_rows_than_hosts(self):
+        self.assertEqual(len(self.client.top(1024, 2)), HOSTS)
+
+    def test_the_top_of_a_network(self):
+        found = self.client.top(10, 2, net="10.0.1.0/24")
+        self.assertEqual([h["ip"] for h in found], [ip_of(n) for n in range(510, 490, -2)])
+        self.assertEqual(found[0]["matched"], 128)
+        self.assertEqual([h["ip"] for h in self.client.top(10, 2, net="10.0.1.2/32")],
+                         [ip_of(258)])
+        self.assertEqual(self.client.top(1, 0, net="2001:db8::/33")[0]["matched"], HOSTS // 2)
+        self.assertEqual(self.client.top(1, 0, net="0.0.0.0/0")[0]["matched"], HOSTS // 2)
+        self.assertEqual(self.client.top(1, 0, net="203.0.113.0/25"), [])
+
+    def test_what_makes_no_sense_at_the_top_is_refused(self):
+        good = c.top_body(1, 0, net="10.0.0.0/9")
+        self.client.ask(c.TOP, good)
+        for at, value in ((0, 0), (1, 5), (4, 10), (5, 4), (6, 2), (7, 16), (8, 5), (8, 0),
+                          (9, 33), (17, 64), (19, 1)):
+            body = bytearray(good)
+            body[at] = value
+            self.refused(c.EINVAL, c.TOP, bytes(body))
+        for length in (0, 24, 31, 33, 64):
+            self.refused(c.EINVAL, c.TOP, good.ljust(64, b"\0")[:length])
+        self.refused(c.EINVAL, c.TOP, c.top_body(0xFFFFFFFF, 0))
+        self.assertEqual(len(self.client.ask(c.TOP, good[:10] + b"123456" + good[16:])), 1)
+
     def test_wrong_bodies_are_refused_and_the_connection_goes_on(self):
         self.refused(c.EINVAL, c.INFO, b"x")
         self.refused(c.EINVAL, c.HOST)
         self.refused(c.EINVAL, c.HOST, bytes(23))
         self.refused(c.EINVAL, c.CONNS, bytes(64))
         self.refused(c.EINVAL, c.HOST, bytes(16) + b"\x05" + bytes(7))
-        for number in (0, 255, 262, 0xFFFFFFFF):
+        for number in (0, 255, 263, 0xFFFFFFFF):
             self.refused(c.ENOSYS, number, bytes(10))
         self.assertEqual(self.client.count(), HOSTS)
 

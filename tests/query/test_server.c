@@ -267,7 +267,7 @@ static void random_bytes_end_in_an_error_and_the_server_lives(void **state)
 		uint8_t bytes[100];
 
 		fd = plug(f->path);
-		make_request(bytes, 256 + i % 6, 0, 0);
+		make_request(bytes, 256 + i % 7, 0, 0);
 		for (size_t k = i % 7 * 4; k < sizeof(bytes); k++)
 			bytes[k] = (uint8_t)rand_r(&seed);
 		send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL);

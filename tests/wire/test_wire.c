@@ -172,6 +172,8 @@ union record {
 	struct tctable_host host;
 	struct tctable_conn conn;
 	struct tctable_stats stats;
+	struct tctable_top_row top;
+	struct tctable_top what;
 	struct tctable_addr addr;
 	uint64_t count;
 	struct wire_request request;
@@ -263,6 +265,57 @@ static int stats_decode(struct bytes *b, union record *r)
 	return wire_stats_decode(b, &r->stats);
 }
 
+static void top_random(union record *r)
+{
+	memset(&r->top, 0, sizeof(r->top));
+	do
+		random_host(&r->top.host);
+	while (r->top.host.kind != TCTABLE_HOST);
+	for (unsigned i = 0; i < TCTABLE_TOP_WINDOWS - 1; i++) {
+		random_counter(&r->top.rate[i].tx);
+		random_counter(&r->top.rate[i].rx);
+	}
+	r->top.matched = random_u64();
+	r->top.measured_ms = (uint32_t)random_u64();
+}
+
+static void top_encode(uint8_t *out, const union record *r)
+{
+	wire_top_encode(out, &r->top);
+}
+
+static int top_decode(struct bytes *b, union record *r)
+{
+	return wire_top_decode(b, &r->top);
+}
+
+/* Nothing behind the prefix. */
+static void what_random(union record *r)
+{
+	struct tctable_top *w = &r->what;
+
+	memset(w, 0, sizeof(*w));
+	w->rows = 1 + (uint32_t)(random_u64() % TCTABLE_TOP_ROWS_MAX);
+	w->key = (uint8_t)(random_u64() % TCTABLE_TOP_KEYS);
+	w->window = (uint8_t)(random_u64() % TCTABLE_TOP_WINDOWS);
+	w->ascending = (uint8_t)(random_u64() % 2);
+	w->classes = (uint8_t)(random_u64() % 16);
+	random_addr(&w->net, random_family());
+	w->net_bits = (uint8_t)(random_u64() % (w->net.family == 4 ? 33 : 129));
+	for (unsigned i = w->net_bits; i < 128; i++)
+		w->net.bytes[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
+}
+
+static void what_encode(uint8_t *out, const union record *r)
+{
+	wire_top_what_encode(out, &r->what);
+}
+
+static int what_decode(struct bytes *b, union record *r)
+{
+	return wire_top_what_decode(b, &r->what);
+}
+
 static void addr_random(union record *r)
 {
 	random_addr(&r->addr, random_family());
@@ -343,6 +396,8 @@ static const struct codec codecs[] = {
 	CODEC(addr, WIRE_ADDR_BYTES, addr, -EINVAL),
 	CODEC(request, WIRE_REQUEST_BYTES, request, -EAGAIN),
 	CODEC(reply, WIRE_REPLY_BYTES, reply, -EAGAIN),
+	CODEC(top, WIRE_TOP_BYTES, top, -EBADMSG),
+	CODEC(what, WIRE_TOP_WHAT_BYTES, what, -EINVAL),
 };
 
 #define CODECS (sizeof(codecs) / sizeof(codecs[0]))
@@ -460,6 +515,10 @@ static void check_is_sane(const struct codec *c, const union record *r)
 	} else if (c->decode == info_decode) {
 		assert_non_null(memchr(r->info.software, 0, sizeof(r->info.software)));
 		assert_non_null(memchr(r->info.source, 0, sizeof(r->info.source)));
+	} else if (c->decode == top_decode) {
+		assert_true(r->top.host.kind <= TCTABLE_HOST_FORGOTTEN);
+	} else if (c->decode == what_decode) {
+		assert_int_equal(wire_top_what_check(&r->what), 0);
 	} else if (c->decode == reply_decode) {
 		assert_true(r->reply.body_bytes <= WIRE_REPLY_BODY_MAX);
 		assert_true((uint64_t)r->reply.records * r->reply.record_bytes ==
@@ -711,11 +770,13 @@ static void sizes_are_known_for_requests_and_for_nothing_else(void **state)
 {
 	(void)state;
 	for (uint32_t number = 0; number < 1000; number++) {
-		const bool is_request = number >= WIRE_INFO && number <= WIRE_STATS;
-		const bool has_address = number == WIRE_HOST || number == WIRE_CONNS;
+		const bool is_request = number >= WIRE_INFO && number <= WIRE_TOP;
+		const uint32_t body = number == WIRE_HOST || number == WIRE_CONNS ? WIRE_ADDR_BYTES
+				      : number == WIRE_TOP ? WIRE_TOP_WHAT_BYTES
+							   : 0;
 
 		assert_int_equal(wire_record_bytes(number) != 0, is_request);
-		assert_int_equal(wire_body_bytes(number), has_address ? WIRE_ADDR_BYTES : 0);
+		assert_int_equal(wire_body_bytes(number), body);
 	}
 	assert_int_equal(wire_status_errno(WIRE_OK), 0);
 	assert_int_equal(wire_status_errno(WIRE_ENOENT), -ENOENT);
