@@ -300,8 +300,8 @@ class Tcsniff(unittest.TestCase):
             sock = self.path("sock")
             daemon = self.start("-r", path, "--linger", "--socket", sock)
             self.wait_for(sock)
+            time.sleep(0.3)  # the file is there before all may use it
             self.assertEqual(os.stat(sock).st_mode & 0o777, 0o660)
-            time.sleep(0.3)
             self.assertIsNone(daemon.poll())
             daemon.send_signal(number)
             out, _ = daemon.communicate(timeout=LIMIT)

@@ -73,7 +73,8 @@ class Calls(LiveTest):
 
             process = faults.popen(
                 self.right.command(*faults.preload, programs.TCSNIFF, "-i", "v2", "--fanout", "2",
-                                   "--socket", path, "--max-flows", "1000", "--ring-blocks", "4", "udp"),
+                                   "--socket", path, "--max-flows", "1000", "--ring-blocks",
+                                   "4", "udp"),
                 stdout=subprocess.DEVNULL, stderr=errors)
             try:
                 self.watch(process, path, said)

@@ -96,7 +96,7 @@ static void host_that_is_none_any_more_is_forgotten_with_its_counters_kept(void 
 
 static void shorter_timeout_ends_connections_that_began_under_a_longer_one(void **state)
 {
-	struct table *t = books_new(100, 1000, 0);
+	struct table *t = books_new(100, 4000, 0);
 	struct table_conf c = conf();
 	struct view_totals v;
 
@@ -118,7 +118,7 @@ static void shorter_timeout_ends_connections_that_began_under_a_longer_one(void 
 
 static void longer_timeout_keeps_connections_that_began_under_a_shorter_one(void **state)
 {
-	struct table *t = books_new(100, 1000, 0);
+	struct table *t = books_new(100, 4000, 0);
 	struct table_conf c = conf();
 	struct view_totals v;
 
