@@ -177,15 +177,25 @@ enum wire_status top_begin(struct answer *a);
 bool top_step(struct answer *a);
 void top_end(struct answer *a);
 
+/* Of all classes. */
+struct host_sums {
+	uint64_t tx_packets, tx_bytes, rx_packets, rx_bytes;
+};
+
 /* rates.c. Begins to measure for one more client, with room for hosts below
  * `end`: false, no memory. release: one client less. */
 bool rates_hold(struct answer_context *ctx, uint32_t end, bool is_new);
 void rates_release(struct answer_context *ctx);
-/* Looks at a host, as it is now; to be done about as often as rates are wanted. */
-void rates_look(struct rates *r, uint32_t index, const struct view_sums *s, uint32_t now_ms);
+/* Looks at a host; to be done about as often as rates are wanted. Returns its sums,
+ * until the next look at it. */
+const struct host_sums *rates_look(struct answer_context *ctx, uint32_t index,
+				   const struct view_glance *g, uint32_t now_ms);
+/* All hosts were looked at, from now_ms on. */
+void rates_pass(struct rates *r, uint32_t now_ms);
+void rates_prefetch(const struct rates *r, uint32_t index);
 /* What was measured of it; all 0 if nothing was. */
 void rates_read(const struct rates *r, uint32_t index, struct tctable_top_row *out);
-/* A sum of bytes or packets of a window, that hosts can be compared by. */
+/* What hosts can be compared by, of a window. */
 uint64_t rates_key(const struct rates *r, uint32_t index, enum tctable_top_key key,
 		   enum tctable_top_window window);
 /* Bytes for hosts below `end`. */

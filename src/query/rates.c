@@ -6,13 +6,18 @@
  * the top of hosts: nothing is measured for nobody. Each host has the sums as
  * they were when it was looked at last, and for each window a mean that a look
  * moves towards what was counted since, by the share of the window that has
- * passed: all the way if a whole window has. So a host costs two cache lines
- * at a look, whatever the windows, and looks of several clients fit together.
+ * passed: all the way if a whole window has. Looks of several clients fit
+ * together.
+ *
+ * Invariant: a host whose count of changes is the one noted has the sums noted.
+ * So of a host that is silent a look reads one line of the table, and if its
+ * means have come to 0 it writes nothing: that it was looked at then follows
+ * from when all were.
  *
  * What makes it hard: a host that is new since the last look at all of them was
- * silent then, and its rate is known at once; but of a host that was there when
- * nobody looked nothing is. And after a long silence of all clients, what was
- * counted meanwhile is no rate of now.
+ * not there then, and its rate is known at once; but of a host that was there
+ * when nobody looked nothing is. And after a long silence of all clients, what
+ * was counted meanwhile is no rate of now.
  */
 #include <string.h>
 
@@ -20,15 +25,15 @@
 
 #define LOOK_MS	 250   /* sooner, there is nothing new to see */
 #define STALE_MS 60000 /* after that, measuring begins anew */
+#define LEAST	 0.01f /* a mean below it is 0 */
 
 enum { TX_PACKETS, TX_BYTES, RX_PACKETS, RX_BYTES, SUMS };
 
 struct rate {
-	uint64_t sum[SUMS];
+	struct host_sums sums;
+	uint32_t seq, changes;			   /* of the host that it is about */
+	uint32_t began_ms, at_ms;		   /* first look; last one that wrote; 0: none */
 	float mean[TCTABLE_TOP_WINDOWS - 1][SUMS]; /* a second */
-	uint32_t seq;				   /* of the host that it is about */
-	uint32_t began_ms, at_ms;		   /* first and last look; 0: none */
-	uint32_t zero;
 };
 
 _Static_assert(sizeof(struct rate) == 96, "the size that server.h states");
@@ -79,68 +84,121 @@ void rates_release(struct answer_context *ctx)
 	memset(r, 0, sizeof(*r));
 }
 
-static void sum_up(uint64_t sum[SUMS], const struct view_sums *s)
-{
-	memset(sum, 0, SUMS * sizeof(sum[0]));
-	for (unsigned c = 0; c < PKT_CLASSES; c++) {
-		sum[TX_PACKETS] += s->sum[c][0].packets;
-		sum[TX_BYTES] += s->sum[c][0].bytes;
-		sum[RX_PACKETS] += s->sum[c][1].packets;
-		sum[RX_BYTES] += s->sum[c][1].bytes;
-	}
-}
-
 /* Clients look in turn, so one may have begun a little before the other's look. */
 static int32_t ms_since(uint32_t then_ms, uint32_t now_ms)
 {
 	return (int32_t)(now_ms - then_ms);
 }
 
-/* Of a host that was not looked at before. */
-static void begin(const struct rates *r, struct rate *h, uint32_t seq, uint32_t now_ms)
+/* The last look, of which a silent host bears no trace. */
+static uint32_t looked_ms(const struct rates *r, const struct rate *h)
 {
-	memset(h, 0, sizeof(*h));
-	h->seq = seq;
-	if (r->pass_ms && ms_since(r->pass_ms, now_ms) < STALE_MS)
-		h->began_ms = h->at_ms = r->pass_ms;
+	if (!h->at_ms || !r->pass_ms || ms_since(h->at_ms, r->pass_ms) <= 0)
+		return h->at_ms;
+	return r->pass_ms;
 }
 
-static void measure(struct rate *h, const uint64_t sum[SUMS], uint32_t now_ms)
+static void sum_up(struct host_sums *out, const struct view_sums *s)
 {
-	const float passed_ms = (float)(now_ms - h->at_ms);
-	float now[SUMS];
-
-	for (unsigned i = 0; i < SUMS; i++)
-		now[i] = (float)(sum[i] - h->sum[i]) * 1000 / passed_ms;
-	for (unsigned w = 0; w < TCTABLE_TOP_WINDOWS - 1; w++) {
-		/* As long as less than a window was measured, all of that counts. */
-		const float known_ms = (float)(now_ms - h->began_ms);
-		const float whole_ms = known_ms < window_ms[w] ? known_ms : window_ms[w];
-		const float share = passed_ms < whole_ms ? passed_ms / whole_ms : 1;
-
-		for (unsigned i = 0; i < SUMS; i++)
-			h->mean[w][i] += (now[i] - h->mean[w][i]) * share;
+	memset(out, 0, sizeof(*out));
+	for (unsigned c = 0; c < PKT_CLASSES; c++) {
+		out->tx_packets += s->tx[c].packets;
+		out->tx_bytes += s->tx[c].bytes;
+		out->rx_packets += s->rx[c].packets;
+		out->rx_bytes += s->rx[c].bytes;
 	}
 }
 
-void rates_look(struct rates *r, uint32_t index, const struct view_sums *s, uint32_t now_ms)
+/* As long as less than a window was measured, all of that counts. */
+static void move_means(struct rate *h, const float now[SUMS], float passed_ms, float known_ms)
 {
-	struct rate *h = &r->at[index];
-	uint64_t sum[SUMS];
+	for (unsigned w = 0; w < TCTABLE_TOP_WINDOWS - 1; w++) {
+		const float whole_ms = known_ms < window_ms[w] ? known_ms : window_ms[w];
+		const float share = passed_ms < whole_ms ? passed_ms / whole_ms : 1;
 
-	if (h->seq != s->seq)
-		begin(r, h, s->seq, now_ms);
-	else if (h->at_ms && ms_since(h->at_ms, now_ms) >= STALE_MS)
-		*h = (struct rate){.seq = s->seq};
-	if (h->at_ms && ms_since(h->at_ms, now_ms) < LOOK_MS)
-		return;
-	sum_up(sum, s);
-	if (h->at_ms)
-		measure(h, sum, now_ms);
+		for (unsigned i = 0; i < SUMS; i++) {
+			const float mean = h->mean[w][i] + (now[i] - h->mean[w][i]) * share;
+
+			h->mean[w][i] = mean < LEAST ? 0 : mean;
+		}
+	}
+}
+
+static bool is_at_rest(const struct rate *h)
+{
+	float sum = 0;
+
+	for (unsigned i = 0; i < SUMS; i++)
+		sum += h->mean[TCTABLE_TOP_WINDOWS - 2][i]; /* the longest: last to come to 0 */
+	return sum == 0;
+}
+
+static void measure(struct rate *h, const struct host_sums *s, uint32_t at_ms, uint32_t now_ms)
+{
+	const float passed_ms = (float)(now_ms - at_ms), by_second = 1000 / passed_ms;
+	const float now[SUMS] = {
+		(float)(s->tx_packets - h->sums.tx_packets) * by_second,
+		(float)(s->tx_bytes - h->sums.tx_bytes) * by_second,
+		(float)(s->rx_packets - h->sums.rx_packets) * by_second,
+		(float)(s->rx_bytes - h->sums.rx_bytes) * by_second,
+	};
+
+	move_means(h, now, passed_ms, (float)(now_ms - h->began_ms));
+}
+
+/* Of another host than before, or anew. */
+static void begin(const struct rates *r, struct rate *h, uint32_t seq, uint32_t now_ms)
+{
+	const bool is_other = h->seq != seq;
+
+	memset(h, 0, sizeof(*h));
+	h->seq = seq;
+	if (is_other && r->pass_ms && ms_since(r->pass_ms, now_ms) < STALE_MS)
+		h->began_ms = h->at_ms = r->pass_ms;
+}
+
+const struct host_sums *rates_look(struct answer_context *ctx, uint32_t index,
+				   const struct view_glance *g, uint32_t now_ms)
+{
+	struct rates *r = &ctx->rates;
+	struct rate *h = &r->at[index];
+	struct host_sums sums;
+	struct view_sums all;
+	uint32_t at_ms;
+
+	if (h->seq != g->seq || ms_since(looked_ms(r, h), now_ms) >= STALE_MS)
+		begin(r, h, g->seq, now_ms);
+	at_ms = looked_ms(r, h);
+	if (at_ms && h->changes == g->changes && is_at_rest(h))
+		return &h->sums;
+	if (at_ms && ms_since(at_ms, now_ms) < LOOK_MS)
+		return &h->sums;
+	sums = h->sums;
+	if (h->changes != g->changes) {
+		table_host_sums(ctx->table, index, &all);
+		sum_up(&sums, &all);
+	}
+	if (at_ms)
+		measure(h, &sums, at_ms, now_ms);
 	else
 		h->began_ms = now_ms;
-	memcpy(h->sum, sum, sizeof(sum));
+	h->sums = sums;
+	h->changes = g->changes;
 	h->at_ms = now_ms;
+	return &h->sums;
+}
+
+void rates_pass(struct rates *r, uint32_t now_ms)
+{
+	r->pass_ms = now_ms;
+}
+
+void rates_prefetch(const struct rates *r, uint32_t index)
+{
+	if (index < r->n) {
+		__builtin_prefetch(&r->at[index], 1);
+		__builtin_prefetch((const char *)&r->at[index] + 64, 1);
+	}
 }
 
 static uint64_t rounded(float v)
@@ -153,7 +211,7 @@ void rates_read(const struct rates *r, uint32_t index, struct tctable_top_row *o
 	const struct rate *h = &r->at[index];
 
 	memset(out->rate, 0, sizeof(out->rate));
-	out->measured_ms = h->at_ms - h->began_ms;
+	out->measured_ms = looked_ms(r, h) - h->began_ms;
 	if (!out->measured_ms)
 		return;
 	for (unsigned w = 0; w < TCTABLE_TOP_WINDOWS - 1; w++) {

@@ -52,64 +52,75 @@ void top_end(struct answer *a)
 
 /* --- who is wanted, and by what --------------------------------------------------- */
 
-static bool is_within(const struct view_sums *s, const struct tctable_top *what)
+static bool is_within(const struct view_glance *g, const struct tctable_top *what)
 {
 	const unsigned whole = what->net_bits / 8, rest = what->net_bits % 8;
 
 	if (!what->net.family)
 		return true;
-	if (s->family != what->net.family || memcmp(s->ip.b, what->net.bytes, whole) != 0)
+	if (g->family != what->net.family || memcmp(g->ip.b, what->net.bytes, whole) != 0)
 		return false;
-	return !rest || !((s->ip.b[whole] ^ what->net.bytes[whole]) & (0xff00 >> rest));
+	return !rest || !((g->ip.b[whole] ^ what->net.bytes[whole]) & (0xff00 >> rest));
 }
 
-/* What it has of the classes wanted, in one: that is all that is looked at. */
-static bool add_classes(struct view_sums *s, unsigned classes)
-{
-	struct view_counter tx = {0, 0}, rx = {0, 0};
-	uint64_t conns = 0;
+/* What hosts are compared by, if not by rates. */
+struct merits {
+	struct host_sums sums;
+	uint64_t conns;
+	const struct view_glance *glance;
+};
 
-	for (unsigned c = 0; c < PKT_CLASSES; c++) {
-		if (classes && !(classes >> c & 1))
-			continue;
-		tx.packets += s->sum[c][0].packets;
-		tx.bytes += s->sum[c][0].bytes;
-		rx.packets += s->sum[c][1].packets;
-		rx.bytes += s->sum[c][1].bytes;
-		conns += s->conns[c];
+/* All of it, or what it has of the classes wanted; then false if that is nothing. */
+static bool find_merits(const struct answer *a, uint32_t index, const struct view_glance *g,
+			const struct host_sums *all, struct merits *m)
+{
+	struct view_sums sums;
+
+	*m = (struct merits){.glance = g};
+	if (!a->what.classes) {
+		m->sums = *all;
+		for (unsigned c = 0; c < PKT_CLASSES; c++)
+			m->conns += g->conns[c];
+		return true;
 	}
-	s->sum[0][0] = tx;
-	s->sum[0][1] = rx;
-	s->conns[0] = conns;
-	return !classes || conns || tx.packets || rx.packets;
+	table_host_sums(a->ctx->table, index, &sums);
+	for (unsigned c = 0; c < PKT_CLASSES; c++) {
+		if (!(a->what.classes >> c & 1))
+			continue;
+		m->sums.tx_packets += sums.tx[c].packets;
+		m->sums.tx_bytes += sums.tx[c].bytes;
+		m->sums.rx_packets += sums.rx[c].packets;
+		m->sums.rx_bytes += sums.rx[c].bytes;
+		m->conns += g->conns[c];
+	}
+	return m->conns || m->sums.tx_packets || m->sums.rx_packets;
 }
 
-static uint64_t key_of(const struct answer *a, uint32_t index, const struct view_sums *s)
+static uint64_t key_of(const struct answer *a, uint32_t index, const struct merits *m)
 {
-	const struct view_counter *tx = &s->sum[0][0], *rx = &s->sum[0][1];
 	const enum tctable_top_key key = a->what.key;
 
 	if (a->what.window != TCTABLE_SINCE_START && key <= TCTABLE_BY_PACKETS)
 		return rates_key(&a->ctx->rates, index, key, a->what.window);
 	switch (key) {
 	case TCTABLE_BY_TX:
-		return tx->bytes;
+		return m->sums.tx_bytes;
 	case TCTABLE_BY_RX:
-		return rx->bytes;
+		return m->sums.rx_bytes;
 	case TCTABLE_BY_BYTES:
-		return tx->bytes + rx->bytes;
+		return m->sums.tx_bytes + m->sums.rx_bytes;
 	case TCTABLE_BY_TX_PACKETS:
-		return tx->packets;
+		return m->sums.tx_packets;
 	case TCTABLE_BY_RX_PACKETS:
-		return rx->packets;
+		return m->sums.rx_packets;
 	case TCTABLE_BY_PACKETS:
-		return tx->packets + rx->packets;
+		return m->sums.tx_packets + m->sums.rx_packets;
 	case TCTABLE_BY_CONNS:
-		return s->conns[0];
+		return m->conns;
 	case TCTABLE_BY_HALF_OPEN:
-		return s->half_open;
+		return m->glance->half_open;
 	case TCTABLE_BY_LAST:
-		return s->last_ns;
+		return m->glance->last_ns;
 	default:
 		return 0; /* the address decides */
 	}
@@ -156,11 +167,13 @@ static void sift_up(struct answer *a, uint32_t at, struct top_entry e)
 	heap[at] = e;
 }
 
-static void offer(struct answer *a, uint32_t index, const struct view_sums *s)
+static void offer(struct answer *a, uint32_t index, const struct merits *m)
 {
 	struct top_pick *p = &a->top;
-	const struct top_entry e = {
-		.key = key_of(a, index, s), .ip = s->ip, .index = index, .family = s->family};
+	const struct top_entry e = {.key = key_of(a, index, m),
+				    .ip = m->glance->ip,
+				    .index = index,
+				    .family = m->glance->family};
 
 	p->matched++;
 	if (p->best_n < a->what.rows)
@@ -187,15 +200,18 @@ static void sort_best(struct answer *a)
 static void pick(struct answer *a, uint32_t end)
 {
 	struct top_pick *p = &a->top;
-	struct view_sums s;
+	const struct host_sums *sums;
+	struct view_glance g;
+	struct merits m;
 
 	for (; p->next < end; p->next++) {
-		table_host_prefetch(a->ctx->table, p->next + PICK_AHEAD);
-		if (table_host_sums(a->ctx->table, p->next, &s) < 0)
+		table_host_glance_prefetch(a->ctx->table, p->next + PICK_AHEAD);
+		rates_prefetch(&a->ctx->rates, p->next + PICK_AHEAD);
+		if (table_host_glance(a->ctx->table, p->next, &g) < 0)
 			continue;
-		rates_look(&a->ctx->rates, p->next, &s, p->now_ms);
-		if (is_within(&s, &a->what) && add_classes(&s, a->what.classes))
-			offer(a, p->next, &s);
+		sums = rates_look(a->ctx, p->next, &g, p->now_ms);
+		if (is_within(&g, &a->what) && find_merits(a, p->next, &g, sums, &m))
+			offer(a, p->next, &m);
 	}
 }
 
@@ -233,7 +249,7 @@ bool top_step(struct answer *a)
 	pick(a, p->end - p->next > PICK_SLICE ? p->next + PICK_SLICE : p->end);
 	if (p->next < p->end)
 		return false;
-	a->ctx->rates.pass_ms = p->now_ms;
+	rates_pass(&a->ctx->rates, p->now_ms);
 	sort_best(a);
 	p->is_picked = true;
 	return false;

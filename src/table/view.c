@@ -102,28 +102,33 @@ int table_host_view(const struct table *t, uint32_t index, struct view_host *out
 	return 0;
 }
 
-/* Of one worker's row, onto what the others have. */
-static void add_sums(struct view_sums *out, const struct shard_row *from)
+void table_host_glance_prefetch(const struct table *t, uint32_t index)
+{
+	if (index >= host_dir_end(t->hosts))
+		return;
+	host_dir_prefetch_entry(t->hosts, index);
+	for (unsigned w = 0; w < t->workers; w++)
+		__builtin_prefetch(&t->accounts[w]->rows[index]);
+}
+
+/* The head of a row: what stands before the sums. */
+static void glance_at_row(struct view_glance *out, const struct shard_row *row)
 {
 	struct shard_row r;
 
 	do {
-		r.seq = load_acquire(&from->seq);
-		seq_copy_words(&r, from, offsetof(struct shard_row, conn_ended_ns) / 8);
-	} while (r.seq & 1 || r.seq != load_relaxed(&from->seq));
-	for (unsigned c = 0; c < PKT_CLASSES; c++) {
+		r.seq = load_acquire(&row->seq);
+		seq_copy_words(&r, row, offsetof(struct shard_row, cls) / 8);
+	} while (r.seq & 1 || r.seq != load_relaxed(&row->seq));
+	out->changes += r.seq;
+	for (unsigned c = 0; c < PKT_CLASSES; c++)
 		out->conns[c] += r.conns[c];
-		for (unsigned way = 0; way < 2; way++) {
-			out->sum[c][way].packets += r.cls[c].sum[way].packets;
-			out->sum[c][way].bytes += r.cls[c].sum[way].bytes;
-		}
-	}
 	out->half_open += r.half_open;
 	if (r.last_ns > out->last_ns)
 		out->last_ns = r.last_ns;
 }
 
-int table_host_sums(const struct table *t, uint32_t index, struct view_sums *out)
+int table_host_glance(const struct table *t, uint32_t index, struct view_glance *out)
 {
 	struct host_dir_entry before, after;
 
@@ -131,13 +136,26 @@ int table_host_sums(const struct table *t, uint32_t index, struct view_sums *out
 		return -ENOENT;
 	memset(out, 0, sizeof(*out));
 	for (unsigned w = 0; w < t->workers; w++)
-		add_sums(out, &t->accounts[w]->rows[index]);
+		glance_at_row(out, &t->accounts[w]->rows[index]);
 	if (!host_dir_read(t->hosts, index, &after) || after.seq != before.seq)
 		return -ENOENT;
 	out->ip = after.ip;
 	out->family = after.family;
 	out->seq = after.seq;
 	return 0;
+}
+
+void table_host_sums(const struct table *t, uint32_t index, struct view_sums *out)
+{
+	struct shard_row row;
+
+	table_row_merge(t, index, &row);
+	for (unsigned c = 0; c < PKT_CLASSES; c++) {
+		const struct shard_sum *sum = row.cls[c].sum;
+
+		counter_view(&out->tx[c], sum[SHARD_TX].packets, sum[SHARD_TX].bytes);
+		counter_view(&out->rx[c], sum[SHARD_RX].packets, sum[SHARD_RX].bytes);
+	}
 }
 
 int table_host_find(const struct table *t, const struct addr *ip, uint8_t family, uint32_t *index)

@@ -45,15 +45,20 @@ struct view_host {
 					     * connection; 0: it has one now */
 };
 
-/* What hosts are put in order by: no more than that, since all are looked at. */
-struct view_sums {
+/* What can be said of a host at a glance; meant for looking at all of them. */
+struct view_glance {
 	struct addr ip;
 	uint8_t family;
-	uint32_t seq;				 /* another one: another host has the index */
-	uint64_t conns[PKT_CLASSES];		 /* live connections */
-	uint64_t half_open;			 /* of these */
-	uint64_t last_ns;			 /* its last packet, on the line of base/clock.h */
-	struct view_counter sum[PKT_CLASSES][2]; /* sent, received */
+	uint32_t seq;		     /* another one: another host has the index */
+	uint32_t changes;	     /* the same one: nothing has been counted */
+	uint32_t conns[PKT_CLASSES]; /* live connections */
+	uint32_t half_open;	     /* of these */
+	uint64_t last_ns;	     /* its last packet, on the line of base/clock.h */
+};
+
+/* Sent and received, by enum pkt_class. */
+struct view_sums {
+	struct view_counter tx[PKT_CLASSES], rx[PKT_CLASSES];
 };
 
 struct view_end {
@@ -171,8 +176,11 @@ void table_host_prefetch(const struct table *t, uint32_t index);
 /* One host, merged over the workers. 0, or -ENOENT for a gap. */
 int table_host_view(const struct table *t, uint32_t index, struct view_host *out);
 
-/* The same in fewer steps; packets and bytes of a sum belong together. */
-int table_host_sums(const struct table *t, uint32_t index, struct view_sums *out);
+/* One host at a glance, and, if it is to be had in full, what it counted. The
+ * glance reads one line of memory for each worker, the sums three. As above. */
+int table_host_glance(const struct table *t, uint32_t index, struct view_glance *out);
+void table_host_sums(const struct table *t, uint32_t index, struct view_sums *out);
+void table_host_glance_prefetch(const struct table *t, uint32_t index);
 
 /* The index of a host by address; 0, or -ENOENT. */
 int table_host_find(const struct table *t, const struct addr *ip, uint8_t family, uint32_t *index);

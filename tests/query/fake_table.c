@@ -19,7 +19,7 @@ struct fake_host {
 	bool is_there, v6;
 	uint64_t next_id, conns;
 	uint64_t more[PKT_CLASSES][2]; /* packets, beside those made from n */
-	uint32_t seq;
+	uint32_t seq, changes;
 };
 
 struct fake_conn {
@@ -97,6 +97,7 @@ void fake_table_put_host(struct table *t, uint32_t n, bool v6)
 	hold(t);
 	t->hosts_n += !t->hosts[n].is_there;
 	t->hosts[n].is_there = true;
+	t->hosts[n].changes += 2;
 	t->hosts[n].v6 = v6;
 	let_go(t);
 }
@@ -114,6 +115,7 @@ void fake_table_count(struct table *t, uint32_t n, unsigned c, uint64_t tx, uint
 	hold(t);
 	t->hosts[n].more[c][0] += tx;
 	t->hosts[n].more[c][1] += rx;
+	t->hosts[n].changes += 2;
 	let_go(t);
 }
 
@@ -201,7 +203,12 @@ int table_host_view(const struct table *t, uint32_t index, struct view_host *out
 	return 0;
 }
 
-int table_host_sums(const struct table *t, uint32_t index, struct view_sums *out)
+void table_host_glance_prefetch(const struct table *t, uint32_t index)
+{
+	(void)t, (void)index;
+}
+
+int table_host_glance(const struct table *t, uint32_t index, struct view_glance *out)
 {
 	struct view_host host;
 
@@ -210,17 +217,28 @@ int table_host_sums(const struct table *t, uint32_t index, struct view_sums *out
 	memset(out, 0, sizeof(*out));
 	out->ip = host.ip;
 	out->family = host.family;
-	out->half_open = host.half_open;
+	out->half_open = (uint32_t)host.half_open;
 	out->last_ns = host.last_ns;
-	for (unsigned c = 0; c < PKT_CLASSES; c++) {
-		out->conns[c] = host.cls[c].conns;
-		out->sum[c][0] = host.cls[c].tx;
-		out->sum[c][1] = host.cls[c].rx;
-	}
+	for (unsigned c = 0; c < PKT_CLASSES; c++)
+		out->conns[c] = (uint32_t)host.cls[c].conns;
 	hold(t);
 	out->seq = t->hosts[index].seq + 1;
+	out->changes = t->hosts[index].changes;
 	let_go(t);
 	return 0;
+}
+
+void table_host_sums(const struct table *t, uint32_t index, struct view_sums *out)
+{
+	struct view_host host;
+
+	memset(out, 0, sizeof(*out));
+	if (table_host_view(t, index, &host) < 0)
+		return;
+	for (unsigned c = 0; c < PKT_CLASSES; c++) {
+		out->tx[c] = host.cls[c].tx;
+		out->rx[c] = host.cls[c].rx;
+	}
 }
 
 int table_host_find(const struct table *t, const struct addr *ip, uint8_t family, uint32_t *index)
