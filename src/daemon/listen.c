@@ -43,9 +43,11 @@ void listen_source_text(const struct options *o, char *text, size_t n)
 					 o->interfaces[i]);
 }
 
-static void warn_of_hidden(const struct options *o)
+/* Returns the largest MTU; 0: not known. */
+static uint32_t warn_of_hidden(const struct options *o)
 {
 	char sentence[256];
+	uint32_t mtu = 0;
 
 	if (o->snaplen < SNAPLEN_LOW) {
 		snprintf(sentence, sizeof(sentence),
@@ -57,7 +59,10 @@ static void warn_of_hidden(const struct options *o)
 	for (size_t i = 0; i < o->interfaces_n; i++) {
 		struct netdev dev;
 
-		if (netdev_find(&dev, o->interfaces[i], NULL) < 0 || dev.mtu >= MTU_USUAL)
+		if (netdev_find(&dev, o->interfaces[i], NULL) < 0)
+			continue;
+		mtu = dev.mtu > mtu ? dev.mtu : mtu;
+		if (dev.mtu >= MTU_USUAL)
 			continue;
 		snprintf(sentence, sizeof(sentence),
 			 "interface %s has an MTU of %u: longer frames may be dropped before "
@@ -65,6 +70,7 @@ static void warn_of_hidden(const struct options *o)
 			 o->interfaces[i], dev.mtu, o->interfaces[i]);
 		report_say(sentence);
 	}
+	return mtu;
 }
 
 int listen_open(struct listen *l, const struct options *o, struct table *table, struct err *e)
@@ -89,7 +95,7 @@ int listen_open(struct listen *l, const struct options *o, struct table *table, 
 	*l = (struct listen){.o = o, .table = table};
 	ret = live_open(&l->live, &conf, e);
 	if (ret == 0)
-		warn_of_hidden(o);
+		table_note_mtu(table, warn_of_hidden(o));
 	return ret;
 }
 

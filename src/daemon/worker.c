@@ -14,6 +14,7 @@
 
 #include "base/atomics.h"
 #include "flow/flow_table.h"
+#include "table/probe.h"
 #include "table/settings.h"
 
 #define SWEEP_BUDGET 128  /* flows looked at after each batch: what 64 packets can start, twice */
@@ -172,6 +173,7 @@ static int work(struct worker *w)
 			turn_second(w);
 		if (n) {
 			account_batch(w->account, frames, (unsigned)n);
+			probe_batch(w->account->probe, w->account->inner, frames, (unsigned)n);
 			source_release(&w->source);
 		}
 		flow_table_sweep(w->account->flows, n < SOURCE_BATCH ? SWEEP_ALL : SWEEP_BUDGET);

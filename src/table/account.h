@@ -36,6 +36,7 @@ struct account_fresh {
 	uint8_t at;
 };
 
+struct probe;
 struct settings;
 
 struct account {
@@ -49,6 +50,7 @@ struct account {
 	uint64_t now_ns;	   /* the stream's clock; read by other threads */
 	struct ledger_guarded ledger;
 	struct arena *arena;
+	struct probe *probe; /* in that arena; probe.h */
 	/* settings.h: what it counts by; what it should, which another thread sets */
 	const struct settings *settings;
 	struct settings *const *settings_now;

@@ -194,6 +194,11 @@ static bool is_never_a_host(const struct addr *a, uint8_t family)
 	return a->b[0] == 0xff || (a->w[0] | a->w[1]) == 0;
 }
 
+bool inner_can_have(const struct addr *a, uint8_t family)
+{
+	return !is_never_a_host(a, family);
+}
+
 bool inner_has(const struct inner *in, const struct addr *a, uint8_t family)
 {
 	const struct ranges *rs = family == ADDR_V4 ? &in->v4 : &in->v6;

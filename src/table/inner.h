@@ -23,7 +23,9 @@ struct inner;
 int inner_new(struct inner **out, const struct addr_net *nets, size_t n, struct err *e);
 void inner_free(struct inner *in); /* NULL is fine */
 
-/* Unspecified, limited-broadcast and multicast addresses never are. */
+/* Unspecified, limited-broadcast and multicast addresses never are; with any
+ * others a set may be made. */
+bool inner_can_have(const struct addr *a, uint8_t family);
 bool inner_has(const struct inner *in, const struct addr *a, uint8_t family);
 
 #endif

@@ -33,6 +33,7 @@ struct table {
 	struct shard_row forgotten; /* written under quiescence, by one thread */
 	uint64_t hosts_forgotten;
 	uint64_t nic_drops;
+	uint32_t mtu;
 	uint32_t times_seq; /* guards the next: base/atomics.h */
 	struct clock_history times;
 	uint32_t gone[TABLE_GONE_MAX]; /* out of the directory, not given back yet */

@@ -11,6 +11,7 @@
 
 #include "base/units.h"
 #include "table/internal.h"
+#include "table/probe.h"
 #include "table/settings.h"
 
 static int fill_secret(void *secret, size_t n, struct err *e)
@@ -78,6 +79,11 @@ static int account_new(struct account **out, struct table *t, const struct table
 	pkt_decoder_init(&a->decoder, &c->decap);
 	memcpy(a->decoder.secret, conf.secret, sizeof(a->decoder.secret));
 	a->overflow = c->hosts_max;
+	a->probe = probe_new(arena, &a->decoder, c->by_way);
+	if (!a->probe) {
+		ret = err_set(e, -ENOMEM, "no memory for a worker");
+		goto fail;
+	}
 	conf.arg = a;
 	ret = flow_table_new(&a->flows, &conf, arena, e);
 	if (ret < 0)
@@ -183,6 +189,11 @@ void table_note_ring(struct table *t, unsigned worker, uint32_t blocks, uint32_t
 void table_note_nic(struct table *t, uint64_t drops)
 {
 	store_relaxed(&t->nic_drops, drops);
+}
+
+void table_note_mtu(struct table *t, uint32_t mtu)
+{
+	store_relaxed(&t->mtu, mtu);
 }
 
 void table_note_times(struct table *t, unsigned worker, const struct clock_history *h)

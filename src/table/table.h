@@ -67,5 +67,7 @@ void table_note_ring(struct table *t, unsigned worker, uint32_t blocks, uint32_t
  * what the first worker's source says. As above. */
 void table_note_times(struct table *t, unsigned worker, const struct clock_history *h);
 void table_note_nic(struct table *t, uint64_t drops);
+/* The largest MTU of the NICs. As above. */
+void table_note_mtu(struct table *t, uint32_t mtu);
 
 #endif

@@ -354,3 +354,15 @@ void table_totals_view(const struct table *t, struct view_totals *out)
 	out->directory_bytes = arena_bytes(t->hosts_arena);
 	out->host_timeout_ns = table_host_timeout_ns(t);
 }
+
+void table_sample_view(const struct table *t, struct view_sample *out)
+{
+	struct probe_seen seen;
+
+	memset(out, 0, sizeof(*out));
+	for (unsigned i = 0; i < t->workers; i++) {
+		probe_read(t->accounts[i]->probe, &seen);
+		probe_add(&out->seen, &seen);
+	}
+	out->mtu = load_relaxed(&t->mtu);
+}

@@ -19,6 +19,7 @@
 #include "base/addr.h"
 #include "packet/decap.h"
 #include "packet/pkt.h"
+#include "table/probe.h"
 
 struct table;
 
@@ -164,6 +165,12 @@ struct view_totals {
 	uint64_t host_timeout_ns; /* 0: never */
 };
 
+/* What the probes have found in some of the frames, together. */
+struct view_sample {
+	struct probe_seen seen;
+	uint64_t mtu; /* the largest of the NICs; 0: not known */
+};
+
 unsigned table_workers(const struct table *t);
 
 /* The number of hosts now. */
@@ -201,5 +208,6 @@ int table_conn_view(const struct table *t, unsigned worker, uint32_t slot, uint3
 void table_worker_view(const struct table *t, unsigned worker, struct view_worker *out);
 void table_totals_view(const struct table *t, struct view_totals *out);
 uint64_t table_host_timeout_ns(const struct table *t); /* it may change */
+void table_sample_view(const struct table *t, struct view_sample *out);
 
 #endif
