@@ -11,15 +11,9 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/exit.h"
 #include "cli/print.h"
-
-enum exit_status {
-	EXIT_DONE,
-	EXIT_NOT_FOUND, /* or something else failed */
-	EXIT_USAGE,
-	EXIT_UNREACHABLE,
-	EXIT_VERSION,
-};
+#include "cli/top.h"
 
 enum { OPT_JSON = 256, OPT_SOCKET };
 
@@ -55,6 +49,7 @@ static void print_help(FILE *out)
 	for (unsigned i = 0; i < commands_n; i++)
 		fprintf(out, "  -%c%-14s%s\n", commands[i].letter, commands[i].has_ip ? " IP" : "",
 			commands[i].help);
+	fputs("  -t, top         a live view in the terminal: 'tctable top --help'\n", out);
 	fputs("\n"
 	      "  --json          print JSON, for programs\n"
 	      "  --socket PATH   where the daemon answers (" TCTABLE_SOCKET_DEFAULT ")\n"
@@ -244,9 +239,12 @@ int main(int argc, char **argv)
 {
 	struct options o = {.command = NULL};
 	struct err e;
-	int status;
+	int status, word;
 
 	fill_standard_streams();
+	word = top_word(argc, argv);
+	if (word)
+		return top_main(argc, argv, word);
 	status = parse_options(&o, argc, argv);
 	if (status != EXIT_DONE)
 		return status;
