@@ -203,6 +203,26 @@ struct tctable_top_row {
 	uint32_t measured_ms; /* for how long the rates have been; 0: there are none yet */
 };
 
+/* ---- the frames themselves ---- */
+
+#define TCTABLE_SAMPLE_COUNTERS 24
+#define TCTABLE_SAMPLE_NETS	16
+
+struct tctable_net {
+	struct tctable_addr ip;
+	uint8_t bits;	  /* of its prefix; those of ip behind it are 0 */
+	uint64_t packets; /* that it had an end of */
+};
+
+/* What was found in some of the frames, since the start: docs/protocol.md says
+ * in which of them, and lists the figures. */
+struct tctable_sample {
+	uint32_t counters;
+	struct tctable_named counter[TCTABLE_SAMPLE_COUNTERS];
+	uint32_t nets;				     /* between which transit packets were, */
+	struct tctable_net net[TCTABLE_SAMPLE_NETS]; /* the most frequent first */
+};
+
 /* ---- a conversation ---- */
 
 struct tctable;
@@ -245,6 +265,9 @@ int tctable_conns_array(struct tctable *t, const struct tctable_addr *ip,
 
 /* The sum first, then each worker. */
 int tctable_stats(struct tctable *t, tctable_stats_fn *fn, void *arg);
+
+/* What frames are like. -EINVAL: the daemon is of a time before there was this. */
+int tctable_sample(struct tctable *t, struct tctable_sample *out);
 
 /* The first hosts in some order, best first. Rates are measured from one
  * request to the next, so the first answer has none. -EINVAL: `what` makes no

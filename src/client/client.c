@@ -298,6 +298,24 @@ EXPORT int tctable_stats(struct tctable *t, tctable_stats_fn *fn, void *arg)
 	return ret;
 }
 
+/* --- the sample --------------------------------------------------------------- */
+
+static int take_sample(struct tctable *t, struct query *q, struct bytes *b)
+{
+	return check_single(t, q, wire_sample_decode(b, q->arg));
+}
+
+EXPORT int tctable_sample(struct tctable *t, struct tctable_sample *out)
+{
+	struct tctable_sample sample;
+	struct query q = {.number = WIRE_SAMPLE, .take = take_sample, .arg = &sample};
+	const int ret = run_single(t, &q);
+
+	if (ret == 0)
+		*out = sample;
+	return ret;
+}
+
 /* --- addresses ---------------------------------------------------------------- */
 
 EXPORT int tctable_addr_parse(struct tctable_addr *out, const char *text)

@@ -95,6 +95,17 @@ static bool stats_step(struct answer *a)
 	return ++a->next > table_workers(t);
 }
 
+static bool sample_step(struct answer *a)
+{
+	struct tctable_sample sample;
+	struct view_sample view;
+
+	table_sample_view(a->ctx->table, &view);
+	record_sample(&sample, &view);
+	wire_sample_encode(answer_add(a, WIRE_SAMPLE_BYTES), &sample);
+	return true;
+}
+
 /* --- one host ----------------------------------------------------------------- */
 
 int answer_host(const struct answer *a, uint32_t *index, struct view_host *out)
@@ -245,6 +256,7 @@ static const struct answer_kind kinds[] = {
 	{WIRE_CONNS, conns_begin, conns_step, conns_end},
 	{WIRE_STATS, stats_begin, stats_step, NULL},
 	{WIRE_TOP, top_begin, top_step, top_end},
+	{WIRE_SAMPLE, NULL, sample_step, NULL},
 };
 
 static const struct answer_kind *kind_of(uint32_t number)

@@ -195,3 +195,59 @@ void record_totals(struct tctable_stats *out, const struct view_totals *v)
 	out->hosts_forgotten = v->hosts_forgotten;
 	out->directory_bytes = v->directory_bytes;
 }
+
+static void sample_counter(struct tctable_sample *out, const char *name, uint64_t value)
+{
+	struct tctable_named *to = &out->counter[out->counters++];
+
+	snprintf(to->name, sizeof(to->name), "%s", name);
+	to->value = value;
+}
+
+/* The most frequent networks first; equal ones as they come. */
+static void sample_nets(struct tctable_sample *out, const struct probe_seen *s)
+{
+	bool is_out[PROBE_NETS] = {false};
+
+	while (out->nets < TCTABLE_SAMPLE_NETS) {
+		struct tctable_net *to = &out->net[out->nets];
+		unsigned most = PROBE_NETS;
+
+		for (unsigned i = 0; i < PROBE_NETS; i++)
+			if (s->nets[i].family && !is_out[i] &&
+			    (most == PROBE_NETS || s->nets[i].ends > s->nets[most].ends))
+				most = i;
+		if (most == PROBE_NETS)
+			return;
+		is_out[most] = true;
+		fill_addr(&to->ip, &s->nets[most].addr, (uint8_t)s->nets[most].family);
+		to->bits = to->ip.family == ADDR_V4 ? PROBE_V4_BITS : PROBE_V6_BITS;
+		to->packets = s->nets[most].ends;
+		out->nets++;
+	}
+}
+
+void record_sample(struct tctable_sample *out, const struct view_sample *v)
+{
+	static const char *const names[PROBE_COUNTERS] = {
+		[PROBE_BATCHES] = "batches",
+		[PROBE_FRAMES] = "frames",
+		[PROBE_PACKETS] = "packets",
+		[PROBE_TRANSIT] = "transit",
+		[PROBE_PORTLESS] = "portless",
+		[PROBE_MERGED] = "merged",
+		[PROBE_LONG] = "long",
+		[PROBE_LONGEST] = "longest_bytes",
+		[PROBE_REPEATABLE] = "repeatable",
+		[PROBE_REPEATED] = "repeated",
+		[PROBE_PAIRS] = "pairs",
+		[PROBE_HALF_TAGGED] = "half_tagged",
+	};
+
+	static_assert(PROBE_COUNTERS + 1 <= TCTABLE_SAMPLE_COUNTERS, "no room for every figure");
+	memset(out, 0, sizeof(*out));
+	for (unsigned i = 0; i < PROBE_COUNTERS; i++)
+		sample_counter(out, names[i], v->seen.n[i]);
+	sample_counter(out, "mtu", v->mtu);
+	sample_nets(out, &v->seen);
+}

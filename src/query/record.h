@@ -28,6 +28,9 @@ void record_stats(struct tctable_stats *out, const struct view_worker *v, unsign
 /* The sum of all workers'. */
 void record_totals(struct tctable_stats *out, const struct view_totals *v);
 
+/* What was found in some of the frames. */
+void record_sample(struct tctable_sample *out, const struct view_sample *v);
+
 /* One more named counter. At most TCTABLE_COUNTERS; a name has at most 23
  * characters. */
 void record_counter(struct tctable_stats *out, const char *name, uint64_t value);

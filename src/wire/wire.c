@@ -39,6 +39,8 @@ uint32_t wire_record_bytes(uint32_t number)
 		return WIRE_STATS_BYTES;
 	case WIRE_TOP:
 		return WIRE_TOP_BYTES;
+	case WIRE_SAMPLE:
+		return WIRE_SAMPLE_BYTES;
 	default:
 		return 0;
 	}

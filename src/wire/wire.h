@@ -25,13 +25,14 @@
 #define WIRE_HZ	     1000000000u
 
 enum wire_number {
-	WIRE_INFO = 256,  /* -> one info record */
-	WIRE_COUNT = 257, /* -> one count record */
-	WIRE_HOSTS = 258, /* -> host records, then overflow's and forgotten's */
-	WIRE_HOST = 259,  /* address -> one host record */
-	WIRE_CONNS = 260, /* address -> connection records by ascending id */
-	WIRE_STATS = 261, /* -> the sum's stats record, then each worker's */
-	WIRE_TOP = 262,	  /* what -> top records, best first */
+	WIRE_INFO = 256,   /* -> one info record */
+	WIRE_COUNT = 257,  /* -> one count record */
+	WIRE_HOSTS = 258,  /* -> host records, then overflow's and forgotten's */
+	WIRE_HOST = 259,   /* address -> one host record */
+	WIRE_CONNS = 260,  /* address -> connection records by ascending id */
+	WIRE_STATS = 261,  /* -> the sum's stats record, then each worker's */
+	WIRE_TOP = 262,	   /* what -> top records, best first */
+	WIRE_SAMPLE = 263, /* -> one sample record */
 };
 
 /* How a request ended; numbers of the protocol, not of a C library. */
@@ -61,6 +62,7 @@ enum wire_status {
 #define WIRE_CONN_BYTES	       120
 #define WIRE_STATS_BYTES       3304
 #define WIRE_TOP_BYTES	       336
+#define WIRE_SAMPLE_BYTES      1288
 
 /* The bytes of a request's body, and of one record of its reply; 0 if there
  * is no such request (or no body). */
@@ -150,5 +152,8 @@ int wire_stats_decode(struct bytes *b, struct tctable_stats *out);
 
 void wire_top_encode(uint8_t out[WIRE_TOP_BYTES], const struct tctable_top_row *row);
 int wire_top_decode(struct bytes *b, struct tctable_top_row *out);
+
+void wire_sample_encode(uint8_t out[WIRE_SAMPLE_BYTES], const struct tctable_sample *s);
+int wire_sample_decode(struct bytes *b, struct tctable_sample *out);
 
 #endif

@@ -10,9 +10,10 @@ import struct
 
 MAGIC = 0x0073777A
 VERSION = 2
-INFO, COUNT, HOSTS, HOST, CONNS, STATS, TOP = range(256, 263)
+INFO, COUNT, HOSTS, HOST, CONNS, STATS, TOP, SAMPLE = range(256, 264)
 OK, ENOENT, EAGAIN, ENOMEM, EINVAL, ENOSYS, EPROTO = 0, 2, 11, 12, 22, 38, 71
-SIZES = {INFO: 352, COUNT: 8, HOSTS: 224, HOST: 224, CONNS: 120, STATS: 3304, TOP: 336}
+SIZES = {INFO: 352, COUNT: 8, HOSTS: 224, HOST: 224, CONNS: 120, STATS: 3304, TOP: 336,
+         SAMPLE: 1288}
 
 REQUEST = struct.Struct("<IIIIQ")
 REPLY = struct.Struct("<IIIIIIIIQ")
@@ -114,6 +115,16 @@ def stats_of(record):
     }
 
 
+def sample_of(record):
+    counters, nets = struct.unpack_from("<II", record)
+    return {
+        "counters": named(record, 8, counters),
+        "nets": [("%s/%d" % (address(record[i:i + 16], record[i + 16]), record[i + 17]),
+                  struct.unpack_from("<Q", record, i + 24)[0])
+                 for i in range(776, 776 + 32 * nets, 32)],
+    }
+
+
 class Client:
     def __init__(self, path, timeout=30):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -197,3 +208,6 @@ class Client:
 
     def top(self, *args, **options):
         return [top_of(r) for r in self.ask(TOP, top_body(*args, **options))]
+
+    def sample(self):
+        return sample_of(self.ask(SAMPLE)[0])

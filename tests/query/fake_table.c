@@ -330,3 +330,16 @@ uint64_t table_host_timeout_ns(const struct table *t)
 	(void)t;
 	return FAKE_HOST_TIMEOUT;
 }
+
+/* Counter i is 9000 + i; networks 198.51.0.0/24, 198.51.1.0/24, ... with 10, 11, ... ends. */
+void table_sample_view(const struct table *t, struct view_sample *out)
+{
+	(void)t;
+	memset(out, 0, sizeof(*out));
+	for (unsigned i = 0; i < PROBE_COUNTERS; i++)
+		out->seen.n[i] = 9000 + i;
+	for (unsigned i = 0; i < PROBE_NETS; i++)
+		out->seen.nets[i] = (struct probe_net){
+			.addr = {.b = {198, 51, (uint8_t)i}}, .family = ADDR_V4, .ends = 10 + i};
+	out->mtu = 1500;
+}

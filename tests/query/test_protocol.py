@@ -145,6 +145,14 @@ class Protocol(unittest.TestCase):
     def test_more_rows_than_hosts(self):
         self.assertEqual(len(self.client.top(1024, 2)), HOSTS)
 
+    def test_the_sample_has_its_figures_and_the_most_frequent_networks(self):
+        sample = self.client.sample()
+        self.assertEqual(sample["counters"], {name: 9000 + i for i, name in enumerate((
+            "batches", "frames", "packets", "transit", "portless", "merged", "long",
+            "longest_bytes", "repeatable", "repeated", "pairs", "half_tagged"))} | {"mtu": 1500})
+        self.assertEqual(sample["nets"], [("198.51.%d.0/24" % i, 10 + i)
+                                          for i in range(31, 15, -1)])
+
     def test_the_top_of_a_network(self):
         found = self.client.top(10, 2, net="10.0.1.0/24")
         self.assertEqual([h["ip"] for h in found], [ip_of(n) for n in range(510, 490, -2)])
@@ -174,7 +182,7 @@ class Protocol(unittest.TestCase):
         self.refused(c.EINVAL, c.HOST, bytes(23))
         self.refused(c.EINVAL, c.CONNS, bytes(64))
         self.refused(c.EINVAL, c.HOST, bytes(16) + b"\x05" + bytes(7))
-        for number in (0, 255, 263, 0xFFFFFFFF):
+        for number in (0, 255, 264, 0xFFFFFFFF):
             self.refused(c.ENOSYS, number, bytes(10))
         self.assertEqual(self.client.count(), HOSTS)
 

@@ -174,6 +174,7 @@ union record {
 	struct tctable_stats stats;
 	struct tctable_top_row top;
 	struct tctable_top what;
+	struct tctable_sample sample;
 	struct tctable_addr addr;
 	uint64_t count;
 	struct wire_request request;
@@ -289,6 +290,34 @@ static int top_decode(struct bytes *b, union record *r)
 	return wire_top_decode(b, &r->top);
 }
 
+static void sample_random(union record *r)
+{
+	struct tctable_sample *s = &r->sample;
+
+	memset(s, 0, sizeof(*s));
+	s->counters = (uint32_t)(random_u64() % (TCTABLE_SAMPLE_COUNTERS + 1));
+	for (uint32_t i = 0; i < s->counters; i++) {
+		random_text(s->counter[i].name, sizeof(s->counter[i].name));
+		s->counter[i].value = random_u64();
+	}
+	s->nets = (uint32_t)(random_u64() % (TCTABLE_SAMPLE_NETS + 1));
+	for (uint32_t i = 0; i < s->nets; i++) {
+		random_addr(&s->net[i].ip, random_family());
+		s->net[i].bits = (uint8_t)(random_u64() % 33);
+		s->net[i].packets = random_u64();
+	}
+}
+
+static void sample_encode(uint8_t *out, const union record *r)
+{
+	wire_sample_encode(out, &r->sample);
+}
+
+static int sample_decode(struct bytes *b, union record *r)
+{
+	return wire_sample_decode(b, &r->sample);
+}
+
 /* Nothing behind the prefix. */
 static void what_random(union record *r)
 {
@@ -398,6 +427,7 @@ static const struct codec codecs[] = {
 	CODEC(reply, WIRE_REPLY_BYTES, reply, -EAGAIN),
 	CODEC(top, WIRE_TOP_BYTES, top, -EBADMSG),
 	CODEC(what, WIRE_TOP_WHAT_BYTES, what, -EINVAL),
+	CODEC(sample, WIRE_SAMPLE_BYTES, sample, -EBADMSG),
 };
 
 #define CODECS (sizeof(codecs) / sizeof(codecs[0]))
@@ -519,6 +549,13 @@ static void check_is_sane(const struct codec *c, const union record *r)
 		assert_true(r->top.host.kind <= TCTABLE_HOST_FORGOTTEN);
 	} else if (c->decode == what_decode) {
 		assert_int_equal(wire_top_what_check(&r->what), 0);
+	} else if (c->decode == sample_decode) {
+		assert_true(r->sample.counters <= TCTABLE_SAMPLE_COUNTERS);
+		assert_true(r->sample.nets <= TCTABLE_SAMPLE_NETS);
+		for (uint32_t i = 0; i < TCTABLE_SAMPLE_COUNTERS; i++)
+			assert_non_null(memchr(r->sample.counter[i].name, 0, TCTABLE_NAME_BYTES));
+		for (uint32_t i = 0; i < r->sample.nets; i++)
+			assert_true(r->sample.net[i].bits <= 128);
 	} else if (c->decode == reply_decode) {
 		assert_true(r->reply.body_bytes <= WIRE_REPLY_BODY_MAX);
 		assert_true((uint64_t)r->reply.records * r->reply.record_bytes ==
@@ -770,7 +807,7 @@ static void sizes_are_known_for_requests_and_for_nothing_else(void **state)
 {
 	(void)state;
 	for (uint32_t number = 0; number < 1000; number++) {
-		const bool is_request = number >= WIRE_INFO && number <= WIRE_TOP;
+		const bool is_request = number >= WIRE_INFO && number <= WIRE_SAMPLE;
 		const uint32_t body = number == WIRE_HOST || number == WIRE_CONNS ? WIRE_ADDR_BYTES
 				      : number == WIRE_TOP ? WIRE_TOP_WHAT_BYTES
 							   : 0;
