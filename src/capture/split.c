@@ -2,14 +2,21 @@
 /*
  * split.c - one source's frames, split among n workers.
  *
- * Each share is a ring of blocks with one filler and one emptier. A block
- * holds frames of one second, and the clock. At the turn of a second all open
- * blocks are sent off, and an empty one with the new time to everybody.
+ * Each share is a ring of blocks with one emptier, its worker, and one filler at
+ * a time: whichever worker finds its share empty takes the baton and reads on
+ * for all of them, until there is a block in its own. So there is no thread that
+ * only reads, and while one reads the others count.
+ *
+ * A block holds frames of one second, and the clock. At the turn of a second all
+ * open blocks are sent off, and an empty one with the new time to everybody.
+ * Who has the baton waits for nobody for long: if another share has no room, its
+ * worker may be waiting for him.
  */
 #include "capture/split.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -17,10 +24,14 @@
 #include "base/atomics.h"
 #include "base/units.h"
 
-#define SPLIT_BLOCKS   128
-#define BLOCKS_TO_WAKE 32
-#define BLOCK_BYTES    (2 * SOURCE_CAP_MAX) /* of copied frames */
-#define WAIT_MAX_NS    (50 * NS_PER_MSEC)   /* between looks at whether to stop */
+#define SPLIT_BLOCKS 128
+#define BLOCK_BYTES  (2 * SOURCE_CAP_MAX) /* of copied frames */
+/* What one batch may take of a share: blocks of two copied frames at least, and
+ * at the turn of a second two more. */
+#define ROOM_BLOCKS  (SOURCE_BATCH / 2 + 4)
+#define WAIT_MAX_NS  (50 * NS_PER_MSEC) /* between looks at whether to stop */
+#define SPINS	     2000		/* looks before waiting: others read for microseconds */
+#define SPINS_YIELD  64			/* now and then to whoever has no CPU */
 
 struct block {
 	uint64_t now_ns;
@@ -32,26 +43,26 @@ struct block {
 
 struct share {
 	struct split *split;
-	pthread_mutex_t lock; /* of whoever waits, and of how it ended */
+	pthread_mutex_t lock; /* of whoever waits */
 	pthread_cond_t moved;
 	unsigned filled, emptied;	  /* blocks ever; atomic */
 	bool filler_waits, emptier_waits; /* atomic */
-	bool ended;			  /* no block will follow */
-	struct err err;			  /* with status: why */
-	int status;
-	uint64_t now_ns; /* the emptier's */
+	uint64_t now_ns;		  /* the emptier's */
 	struct block blocks[SPLIT_BLOCKS];
 };
 
 struct split {
 	struct replay *replay;
-	struct source source;
 	split_fanout_fn fanout;
 	void *fanout_arg;
 	unsigned n;
-	bool stop; /* atomic */
-	pthread_t thread;
 	struct share *shares;
+	pthread_mutex_t baton; /* of whoever reads; for all below */
+	struct source source;
+	uint64_t now_ns, tick;
+	bool ended;	/* no block will follow; atomic */
+	int status;	/* then, */
+	struct err err; /* and why */
 };
 
 /* Blocks are handed over without the lock. Who finds none says that he waits, and
@@ -94,59 +105,53 @@ static void wait_moved(struct share *h)
 	pthread_cond_timedwait(&h->moved, &h->lock, &until);
 }
 
-/* --- the filler ---------------------------------------------------------- */
+/* --- filling --------------------------------------------------------------- */
 
 static struct block *open_block(struct share *h)
 {
 	return &h->blocks[h->filled % SPLIT_BLOCKS];
 }
 
-static bool is_full(const struct share *h)
+static bool has_room(const struct share *h)
 {
-	return filled(h) - emptied(h) == SPLIT_BLOCKS;
+	return filled(h) - emptied(h) <= SPLIT_BLOCKS - ROOM_BLOCKS;
 }
 
-static void wait_for_room(struct share *h)
-{
-	pthread_mutex_lock(&h->lock);
-	__atomic_store_n(&h->filler_waits, true, __ATOMIC_SEQ_CST);
-	while (is_full(h) && !load_relaxed(&h->split->stop))
-		wait_moved(h);
-	__atomic_store_n(&h->filler_waits, false, __ATOMIC_SEQ_CST);
-	pthread_mutex_unlock(&h->lock);
-}
-
-/* Sends the open block off and waits until the next one is free. False: stop. */
-static bool send_block(struct share *h, uint64_t now_ns)
-{
-	open_block(h)->now_ns = now_ns;
-	move_on(&h->filled);
-	/* A few at a time: to wake somebody takes longer than to fill a block. */
-	if (filled(h) - emptied(h) >= BLOCKS_TO_WAKE)
-		wake(h, &h->emptier_waits);
-	if (is_full(h)) {
-		wait_for_room(h);
-		if (is_full(h))
-			return false;
-	}
-	open_block(h)->n = 0;
-	open_block(h)->used = 0;
-	return true;
-}
-
-/* All open blocks, and nobody is left asleep; with `empty`, also those without
- * frames. */
-static bool send_all(struct split *s, uint64_t now_ns, bool empty)
+/* Whether all shares have; waits a while for one that has not. */
+static bool wait_for_room(struct split *s)
 {
 	for (unsigned i = 0; i < s->n; i++) {
 		struct share *h = &s->shares[i];
 
-		if ((open_block(h)->n || empty) && !send_block(h, now_ns))
+		if (has_room(h))
+			continue;
+		pthread_mutex_lock(&h->lock);
+		__atomic_store_n(&h->filler_waits, true, __ATOMIC_SEQ_CST);
+		if (!has_room(h))
+			wait_moved(h);
+		__atomic_store_n(&h->filler_waits, false, __ATOMIC_SEQ_CST);
+		pthread_mutex_unlock(&h->lock);
+		if (!has_room(h))
 			return false;
-		if (filled(h) != emptied(h))
-			wake(h, &h->emptier_waits);
 	}
 	return true;
+}
+
+/* Sends the open block off; the next one is free. */
+static void send_block(struct share *h, uint64_t now_ns)
+{
+	open_block(h)->now_ns = now_ns;
+	move_on(&h->filled);
+	open_block(h)->n = 0;
+	open_block(h)->used = 0;
+}
+
+/* All open blocks; with `empty`, also those without frames. */
+static void send_all(struct split *s, uint64_t now_ns, bool empty)
+{
+	for (unsigned i = 0; i < s->n; i++)
+		if (open_block(&s->shares[i])->n || empty)
+			send_block(&s->shares[i], now_ns);
 }
 
 /* Room for a copy of n bytes in the open block; NULL: there is none. */
@@ -170,11 +175,11 @@ static int put_frame(struct share *h, const struct frame *f, uint64_t now_ns, bo
 
 	if (!stays) {
 		at = copy_room(b, f->caplen);
-		if (!at && !send_block(h, now_ns))
-			return -ECANCELED;
-		b = open_block(h);
-		if (!at)
+		if (!at) {
+			send_block(h, now_ns);
+			b = open_block(h);
 			at = copy_room(b, f->caplen);
+		}
 		if (!at)
 			return -ENOMEM;
 		memcpy(at, f->data, f->caplen);
@@ -182,83 +187,105 @@ static int put_frame(struct share *h, const struct frame *f, uint64_t now_ns, bo
 	b->frames[b->n] = *f;
 	if (!stays)
 		b->frames[b->n].data = at;
-	b->n++;
-	return b->n < SOURCE_BATCH || send_block(h, now_ns) ? 0 : -ECANCELED;
+	if (++b->n == SOURCE_BATCH)
+		send_block(h, now_ns);
+	return 0;
 }
 
-/* Until the source ends, or an error, or stop. */
-static int split_frames(struct split *s, struct err *e)
+/* Reads a batch into the shares, which have room. How many frames, or why there
+ * will be no more. */
+static int read_batch(struct split *s)
 {
-	uint64_t now_ns = 0, tick = 0;
+	const uint64_t before_ns = s->now_ns;
+	const struct frame *frames;
+	const int n = source_recv(&s->source, &frames, &s->now_ns, &s->err);
+	bool stays;
 
-	while (!load_relaxed(&s->stop)) {
-		const uint64_t before_ns = now_ns;
-		const struct frame *frames;
-		int n = source_recv(&s->source, &frames, &now_ns, e);
-		bool stays;
-
-		if (n < 0)
-			return send_all(s, now_ns, true) ? n : -ECANCELED;
-		if (now_ns / SOURCE_TICK_NS != tick) {
-			tick = now_ns / SOURCE_TICK_NS;
-			if (!send_all(s, before_ns, false) || !send_all(s, now_ns, true))
-				return -ECANCELED;
-		} else if (n == 0 && !send_all(s, now_ns, false)) {
-			return -ECANCELED;
-		}
-		stays = replay_frames_stay(s->replay);
-		for (int i = 0; i < n; i++) {
-			const unsigned w = s->fanout(s->fanout_arg, &frames[i], s->n);
-			const int ret = put_frame(&s->shares[w], &frames[i], now_ns, stays);
-
-			if (ret == -ENOMEM)
-				return err_set(e, ret, "no memory to hand frames to %u workers",
-					       s->n);
-			if (ret < 0)
-				return ret;
-		}
-		source_release(&s->source);
+	if (n < 0) {
+		send_all(s, s->now_ns, true);
+		return n;
 	}
-	return -ECANCELED;
-}
-
-static void *split_main(void *arg)
-{
-	struct split *s = arg;
-	struct err e = {""};
-	const int status = split_frames(s, &e);
-
-	for (unsigned i = 0; i < s->n; i++) {
-		struct share *h = &s->shares[i];
-
-		pthread_mutex_lock(&h->lock);
-		h->ended = true;
-		h->status = status == -ECANCELED ? -ENODATA : status;
-		h->err = e;
-		pthread_cond_signal(&h->moved);
-		pthread_mutex_unlock(&h->lock);
+	if (s->now_ns / SOURCE_TICK_NS != s->tick) {
+		s->tick = s->now_ns / SOURCE_TICK_NS;
+		send_all(s, before_ns, false);
+		send_all(s, s->now_ns, true);
+	} else if (n == 0) {
+		send_all(s, s->now_ns, false);
 	}
-	return NULL;
+	stays = replay_frames_stay(s->replay);
+	for (int i = 0; i < n; i++) {
+		const unsigned w = s->fanout(s->fanout_arg, &frames[i], s->n);
+
+		if (put_frame(&s->shares[w], &frames[i], s->now_ns, stays) < 0)
+			return err_set(&s->err, -ENOMEM, "no memory to hand frames to %u workers",
+				       s->n);
+	}
+	source_release(&s->source);
+	return n;
 }
 
-/* --- the emptier ----------------------------------------------------------- */
-
-/* Until a block has come, or nothing does for a while. *e: why the last one was. */
-static int wait_for_block(struct share *h, struct err *e)
+/* With the baton: until there is a block in h, or no more will come, or none does
+ * for now. */
+static void read_for(struct split *s, const struct share *h)
 {
-	int ret = 0;
+	while (filled(h) == emptied(h) && !load_relaxed(&s->ended) && wait_for_room(s)) {
+		const int n = read_batch(s);
 
+		if (n < 0) {
+			s->status = n;
+			store_release(&s->ended, true);
+		}
+		if (n <= 0)
+			return;
+	}
+}
+
+/* --- emptying -------------------------------------------------------------- */
+
+static bool is_empty(const struct share *h)
+{
+	return filled(h) == emptied(h);
+}
+
+/* Until a block has come, or the baton is free, or nothing happens for a while. */
+static void wait_for_block(struct share *h)
+{
 	pthread_mutex_lock(&h->lock);
 	__atomic_store_n(&h->emptier_waits, true, __ATOMIC_SEQ_CST);
-	if (filled(h) == emptied(h) && !h->ended)
+	if (is_empty(h) && !load_acquire(&h->split->ended))
 		wait_moved(h);
 	__atomic_store_n(&h->emptier_waits, false, __ATOMIC_SEQ_CST);
-	if (filled(h) == emptied(h) && h->ended)
-		ret = h->status;
-	if (ret < 0 && ret != -ENODATA)
-		*e = h->err;
 	pthread_mutex_unlock(&h->lock);
-	return ret;
+}
+
+static inline void pause_cpu(void)
+{
+#ifdef __x86_64__
+	__builtin_ia32_pause();
+#endif
+}
+
+/* Gets a block into h, if one comes soon. */
+static void get_block(struct share *h)
+{
+	struct split *s = h->split;
+
+	for (unsigned i = 0; i < SPINS; i++) {
+		if (!is_empty(h) || load_acquire(&s->ended))
+			return;
+		if (pthread_mutex_trylock(&s->baton) != 0) {
+			if (i % SPINS_YIELD == SPINS_YIELD - 1)
+				sched_yield();
+			pause_cpu();
+			continue;
+		}
+		read_for(s, h);
+		pthread_mutex_unlock(&s->baton);
+		for (unsigned w = 0; w < s->n; w++)
+			wake(&s->shares[w], &s->shares[w].emptier_waits);
+		return;
+	}
+	wait_for_block(h);
 }
 
 static void share_release(void *ctx)
@@ -266,28 +293,39 @@ static void share_release(void *ctx)
 	struct share *h = ctx;
 
 	move_on(&h->emptied);
-	if (filled(h) - emptied(h) <= SPLIT_BLOCKS / 2)
+	if (has_room(h))
 		wake(h, &h->filler_waits);
+}
+
+/* Why no more comes. */
+static int end_of(struct split *s, struct err *e)
+{
+	if (s->status != -ENODATA)
+		*e = s->err;
+	return s->status;
 }
 
 static int share_recv(void *ctx, const struct frame **frames, uint64_t *now_ns, struct err *e)
 {
 	struct share *h = ctx;
 	const struct block *b;
-	int ret = 0;
+	int n;
 
 	*now_ns = h->now_ns;
-	if (filled(h) == emptied(h))
-		ret = wait_for_block(h, e);
-	if (ret < 0 || filled(h) == emptied(h))
-		return ret;
+	if (is_empty(h))
+		get_block(h);
+	/* In this order: what came last came before the end. */
+	if (load_acquire(&h->split->ended) && is_empty(h))
+		return end_of(h->split, e);
+	if (is_empty(h))
+		return 0;
 	b = &h->blocks[h->emptied % SPLIT_BLOCKS];
 	*frames = b->frames;
 	*now_ns = h->now_ns = b->now_ns;
-	ret = (int)b->n;
-	if (ret == 0)
+	n = (int)b->n;
+	if (n == 0)
 		share_release(h);
-	return ret;
+	return n;
 }
 
 static void share_close(void *ctx)
@@ -324,6 +362,7 @@ static void free_all(struct split *s)
 		for (unsigned b = 0; b < SPLIT_BLOCKS; b++)
 			free(s->shares[i].blocks[b].bytes);
 	}
+	pthread_mutex_destroy(&s->baton);
 	free(s->shares);
 	free(s);
 }
@@ -331,7 +370,6 @@ static void free_all(struct split *s)
 int split_open(struct split **out, struct replay *r, const struct split_conf *c, struct err *e)
 {
 	struct split *s = calloc(1, sizeof(*s));
-	int ret;
 
 	if (s)
 		s->shares = calloc(c->n, sizeof(*s->shares));
@@ -346,21 +384,13 @@ int split_open(struct split **out, struct replay *r, const struct split_conf *c,
 	s->n = c->n;
 	for (unsigned i = 0; i < c->n; i++)
 		share_init(&s->shares[i], s);
-	ret = pthread_create(&s->thread, NULL, split_main, s);
-	if (ret) {
-		free_all(s);
-		return err_set(e, -ret, "no thread to split the replay: %s", strerror(ret));
-	}
-	pthread_setname_np(s->thread, "tcs-split");
+	pthread_mutex_init(&s->baton, NULL);
 	*out = s;
 	return 0;
 }
 
 void split_close(struct split *s)
 {
-	if (!s)
-		return;
-	store_relaxed(&s->stop, true);
-	pthread_join(s->thread, NULL);
-	free_all(s);
+	if (s)
+		free_all(s);
 }

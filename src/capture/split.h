@@ -3,7 +3,7 @@
  * split.h - one source's frames, split among n workers as a fanout group
  * splits a NIC's.
  *
- * A thread of its own reads the source and fills a queue for each worker.
+ * Each worker has a queue; who finds his own empty reads the source for all.
  * Every worker's clock passes through the same seconds, whether frames came
  * for it or not, and no frame of a second is handed out before the frames of
  * all seconds before it are queued.
@@ -21,7 +21,7 @@
 
 struct split;
 
-/* Which of n workers a frame is for. Called by one thread of the split's own. */
+/* Which of n workers a frame is for. Called by one thread at a time. */
 typedef unsigned (*split_fanout_fn)(void *arg, const struct frame *f, unsigned n);
 
 struct split_conf {
@@ -32,7 +32,7 @@ struct split_conf {
 
 /* 0 and *out set, or -errno with e filled. Borrows r until split_close(). */
 int split_open(struct split **out, struct replay *r, const struct split_conf *c, struct err *e);
-/* Stops reading, wherever it is. No share may be in use. NULL is fine. */
+/* No share may be in use. NULL is fine. */
 void split_close(struct split *s);
 
 /* Worker i's share; closing it does nothing. */
