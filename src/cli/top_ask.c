@@ -27,9 +27,16 @@ void top_asker_fini(struct top_asker *a)
 	a->knows_daemon = false;
 }
 
+struct taken_rows {
+	struct tctable_top_row *at;
+	size_t n;
+};
+
 static int take_row(const struct tctable_top_row *row, void *arg)
 {
-	top_model_rows_add(arg, row);
+	struct taken_rows *taken = arg;
+
+	taken->at[taken->n++] = *row; /* no more come than were asked for */
 	return 0;
 }
 
@@ -66,15 +73,25 @@ static int ask_host(struct top_asker *a, struct top_model *m)
 	return ret == -ENOENT ? 0 : ret;
 }
 
+/* Those that are shown stay if these do not all come. */
 static int ask_rows(struct top_asker *a, struct top_model *m)
 {
+	struct taken_rows taken = {.n = 0};
 	struct tctable_top what;
 	int ret;
 
 	top_model_want(m, &what);
-	top_model_rows_begin(m);
-	ret = tctable_top(a->t, &what, take_row, m);
-	top_model_rows_end(m);
+	taken.at = reallocarray(NULL, what.rows, sizeof(*taken.at));
+	if (!taken.at)
+		return -ENOMEM;
+	ret = tctable_top(a->t, &what, take_row, &taken);
+	if (ret == 0) {
+		top_model_rows_begin(m);
+		for (size_t i = 0; i < taken.n; i++)
+			top_model_rows_add(m, &taken.at[i]);
+		top_model_rows_end(m);
+	}
+	free(taken.at);
 	return ret;
 }
 

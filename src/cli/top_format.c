@@ -22,6 +22,15 @@ const char *top_format_number(char buf[TOP_NUMBER_BYTES], double v)
 	return buf;
 }
 
+static unsigned most_of(const unsigned n[TCTABLE_CLASSES])
+{
+	unsigned most = 0;
+
+	for (unsigned c = 1; c < TCTABLE_CLASSES; c++)
+		most = n[c] > n[most] ? c : most;
+	return most;
+}
+
 const char *top_format_shares(char *buf, unsigned width,
 			      const struct tctable_traffic cls[TCTABLE_CLASSES])
 {
@@ -44,7 +53,10 @@ const char *top_format_shares(char *buf, unsigned width,
 		used += n[c];
 		largest = bytes[c] > bytes[largest] ? c : largest;
 	}
-	n[largest] = n[largest] + width - used; /* what rounding left or took */
+	for (; used < width; used++) /* what rounding left, ... */
+		n[largest]++;
+	for (; used > width; used--) /* ... or took too much */
+		n[most_of(n)]--;
 	for (unsigned c = 0; c < TCTABLE_CLASSES; c++)
 		for (unsigned i = 0; i < n[c] && at < width; i++)
 			buf[at++] = letters[c];

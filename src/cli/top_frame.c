@@ -120,7 +120,7 @@ static void draw_totals(struct top_canvas *c, const struct top_model *m)
 	put_line(c, 1, line);
 	snprintf(line, sizeof(line), "ledger: received %s = counted %s + other %s",
 		 top_format_number(a, (double)h->received),
-		 top_format_number(b, (double)h->packets),
+		 top_format_number(b, (double)h->counted),
 		 top_format_number(d, (double)h->unaccounted));
 	snprintf(line + strlen(line), sizeof(line) - strlen(line), "  flows %s of %s (%.0f%%)",
 		 top_format_number(a, (double)h->flows), top_format_number(b, (double)h->flows_max),

@@ -80,6 +80,12 @@ static enum top_wish next_class(struct top_model *m)
 
 /* --- keys ------------------------------------------------------------------------------ */
 
+/* The daemon has the hosts in order; the connections are all here. */
+static enum top_wish of_order(const struct top_model *m)
+{
+	return m->is_open ? TOP_WISH_DRAW : TOP_WISH_ASK;
+}
+
 static enum top_wish open_chosen(struct top_model *m)
 {
 	if (m->is_open || m->chosen >= m->rows_n)
@@ -106,7 +112,7 @@ static enum top_wish take_click(struct top_model *m, const struct top_event *eve
 
 	if (column >= 0) {
 		top_model_sort_by(m, (unsigned)column);
-		return TOP_WISH_ASK;
+		return of_order(m);
 	}
 	if (row < 0)
 		return TOP_WISH_NOTHING;
@@ -123,13 +129,13 @@ static enum top_wish take_letter(struct top_input *in, struct top_model *m, int 
 	case '<':
 	case '>':
 		top_model_sort_next(m, key == '<' ? -1 : 1);
-		return TOP_WISH_ASK;
+		return of_order(m);
 	case 'r':
 		top_model_sort_by(m, top_model_sort(m));
-		return TOP_WISH_ASK;
+		return of_order(m);
 	case 'w':
 		m->window = m->window % (TCTABLE_TOP_WINDOWS - 1) + 1;
-		return TOP_WISH_ASK;
+		return of_order(m);
 	case 'b':
 		m->in_bytes = !m->in_bytes;
 		return TOP_WISH_DRAW;
@@ -178,7 +184,7 @@ enum top_wish top_input_take(struct top_input *in, struct top_model *m,
 	case TOP_KEY_NONE:
 		return TOP_WISH_NOTHING;
 	case TOP_KEY_RESIZE:
-		return TOP_WISH_ASK;
+		return of_order(m);
 	case TOP_KEY_UP:
 		return move(m, -1);
 	case TOP_KEY_DOWN:

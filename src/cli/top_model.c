@@ -16,6 +16,8 @@
 #include "base/addr.h"
 #include "cli/internal.h"
 
+#define SOON_MS 400
+
 void top_model_init(struct top_model *m)
 {
 	memset(m, 0, sizeof(*m));
@@ -187,7 +189,18 @@ void top_model_stats(struct top_model *m, const struct tctable_stats *s, uint64_
 {
 	struct top_header *h = &m->header;
 	const struct tctable_ledger *l = &s->ledger;
+	const bool is_soon = h->at_ms && now_ms - h->at_ms < SOON_MS;
 
+	h->received = l->received;
+	h->unaccounted = l->transit + l->not_ip + l->malformed;
+	h->counted = l->counted.packets;
+	h->drops = l->kernel_drops + counter_of(s, "nic_drops");
+	h->flows = s->flows_live;
+	h->flows_max = s->flows_capacity;
+	h->hosts = s->hosts;
+	h->hosts_max = s->hosts_max;
+	if (is_soon) /* a key made us ask: no rate comes of so little time */
+		return;
 	/* Counters that went back belong to another daemon. */
 	h->has_rates = h->at_ms && now_ms > h->at_ms && l->counted.bytes >= h->bytes &&
 		       l->counted.packets >= h->packets;
@@ -200,13 +213,6 @@ void top_model_stats(struct top_model *m, const struct tctable_stats *s, uint64_
 	h->at_ms = now_ms;
 	h->bytes = l->counted.bytes;
 	h->packets = l->counted.packets;
-	h->received = l->received;
-	h->unaccounted = l->transit + l->not_ip + l->malformed;
-	h->drops = l->kernel_drops + counter_of(s, "nic_drops");
-	h->flows = s->flows_live;
-	h->flows_max = s->flows_capacity;
-	h->hosts = s->hosts;
-	h->hosts_max = s->hosts_max;
 }
 
 void top_model_info(struct top_model *m, const struct tctable_info *info)

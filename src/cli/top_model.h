@@ -68,8 +68,8 @@ struct top_header {
 	char source[64], software[32];
 	bool has_rates;
 	double bits_s, packets_s; /* counted, between the last two answers */
-	uint64_t drops, received, unaccounted, flows, flows_max, hosts, hosts_max;
-	uint64_t at_ms, bytes, packets; /* of the last answer */
+	uint64_t drops, received, counted, unaccounted, flows, flows_max, hosts, hosts_max;
+	uint64_t at_ms, bytes, packets; /* of the answer that rates are measured from */
 };
 
 struct top_model {
