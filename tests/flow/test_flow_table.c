@@ -101,7 +101,7 @@ static uint8_t model_next(struct model_flow *f, const struct pkt *p)
 	f->is_answered |= direction;
 	if (p->class == PKT_TCP)
 		return (uint8_t)flow_next_state((enum flow_state)f->state, direction,
-					      flow_tcp_event(p->tcp_flags));
+						flow_tcp_event(p->tcp_flags));
 	if (p->class == PKT_UDP) {
 		if (p->ts_ns > f->last_ns &&
 		    p->ts_ns / NS_PER_MSEC - f->born_ns / NS_PER_MSEC >= 2000)
