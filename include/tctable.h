@@ -206,7 +206,7 @@ struct tctable_top_row {
 /* ---- the frames themselves ---- */
 
 #define TCTABLE_SAMPLE_COUNTERS 24
-#define TCTABLE_SAMPLE_NETS	16
+#define TCTABLE_SAMPLE_NETS	32
 
 struct tctable_net {
 	struct tctable_addr ip;
@@ -266,12 +266,12 @@ int tctable_conns_array(struct tctable *t, const struct tctable_addr *ip,
 /* The sum first, then each worker. */
 int tctable_stats(struct tctable *t, tctable_stats_fn *fn, void *arg);
 
-/* What frames are like. -EINVAL: the daemon is of a time before there was this. */
+/* What frames are like. -ENOSYS: the daemon is of a time before there was this. */
 int tctable_sample(struct tctable *t, struct tctable_sample *out);
 
 /* The first hosts in some order, best first. Rates are measured from one
  * request to the next, so the first answer has none. -EINVAL: `what` makes no
- * sense, or the daemon is of a time before there was this. */
+ * sense. -ENOSYS: the daemon is older than this request. */
 int tctable_top(struct tctable *t, const struct tctable_top *what, tctable_top_fn *fn, void *arg);
 
 /* ---- addresses ---- */

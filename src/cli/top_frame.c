@@ -147,7 +147,8 @@ static void draw_head(struct top_canvas *c, const struct top_model *m)
 
 static void draw_host(struct top_canvas *c, const struct top_model *m)
 {
-	char ip[TCTABLE_ADDR_TEXT], name[256], line[512], n[TOP_NUMBER_BYTES];
+	char ip[TCTABLE_ADDR_TEXT], name[256], line[512];
+	char n[TOP_NUMBER_BYTES], tx[TOP_NUMBER_BYTES];
 	size_t at;
 
 	snprintf(line, sizeof(line), "host %s%s%s  %s connections%s", print_addr(ip, &m->ip),
@@ -159,19 +160,14 @@ static void draw_host(struct top_canvas *c, const struct top_model *m)
 				    : "");
 	put_line(c, 3, line);
 	top_canvas_look(c, 3, 0, c->width, TOP_BOLD);
-	line[0] = '\0';
+	at = (size_t)snprintf(line, sizeof(line), "tx/rx");
 	for (unsigned k = 0; k < TCTABLE_CLASSES; k++) {
 		const struct tctable_traffic *t = &m->host.cls[k];
 
-		at = strlen(line);
-		snprintf(line + at, sizeof(line) - at, "%s%s tx ", k ? "  " : "",
-			 print_class_names[k]);
-		at = strlen(line);
-		snprintf(line + at, sizeof(line) - at, "%s rx ",
-			 top_format_number(n, (double)t->tx.bytes));
-		at = strlen(line);
-		snprintf(line + at, sizeof(line) - at, "%s",
-			 top_format_number(n, (double)t->rx.bytes));
+		at += (size_t)snprintf(line + at, sizeof(line) - at, "  %s %s/%s",
+				       print_class_names[k],
+				       top_format_number(tx, (double)t->tx.bytes),
+				       top_format_number(n, (double)t->rx.bytes));
 	}
 	put_line(c, 4, line);
 }

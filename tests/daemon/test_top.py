@@ -172,7 +172,7 @@ class Top(unittest.TestCase):
         t.keys("Enter")
         lines = t.until_says(r"(?m)^host %s  \d+ connections" % re.escape(ips[0]))
         lines = t.until_says(r"(?m)^[<>]\S+ +(tcp|udp|icmp)")
-        self.assertRegex(lines[4], r"^tcp tx .* rx .*  udp tx ")
+        self.assertRegex(lines[4], r"^tx/rx  tcp \S+/\S+  udp \S+/\S+  icmp ")
         t.keys("Escape")
         t.until_says(r"HOST .*CLASS")
         t.keys("/")
