@@ -21,8 +21,8 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.environ["TCSNIFF_ROOT"], "tests", "query"))
 import client as c
 
-TCSNIFF, TCTABLE, MKTRACE, LIMITS = sys.argv[1:]
-del sys.argv[1:]
+TCSNIFF, TCTABLE, MKTRACE, LIMITS = sys.argv[1:5]
+del sys.argv[1:5]
 WAIT = 30  # seconds; a busy machine
 REFRESHES = 9
 # The promise is 5 and 20 ms on an idle machine; caches that are shared double it.
@@ -79,6 +79,10 @@ class Terminal:
 
     def type(self, text):
         self.tmux("send-keys", "-l", text)
+
+    def click(self, x, y):
+        self.type("\033[M %c%c" % (33 + x, 33 + y))
+        self.type("\033[M#%c%c" % (33 + x, 33 + y))
 
     def until(self, fits, what):
         end = time.monotonic() + WAIT
@@ -189,6 +193,18 @@ class Top(unittest.TestCase):
         t.until_says(r"PAUSED")
         t.keys("q")
         t.until_says(r"ENDED 0")
+
+    def test_the_mouse_sorts_chooses_and_opens(self):
+        t = self.terminal()
+        t.until_says(r"%d hosts" % self.hosts)
+        for x, sorts in ((30, "vRX2s"), (63, "vCONN"), (63, "^CONN"), (5, "vHOST")):
+            t.click(x, 3)
+            t.until(lambda found, word=sorts: word in found[3], "not " + sorts)
+        third = t.until(lambda found: found[4].startswith("10."), "no rows")[6].split()[0]
+        t.click(10, 6)
+        time.sleep(0.2)
+        t.click(10, 6)
+        t.until_says(r"(?m)^host %s  \d+ connections" % re.escape(third))
 
     def test_resized_again_and_again(self):
         t = self.terminal()
