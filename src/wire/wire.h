@@ -62,7 +62,7 @@ enum wire_status {
 #define WIRE_CONN_BYTES	       120
 #define WIRE_STATS_BYTES       3304
 #define WIRE_TOP_BYTES	       336
-#define WIRE_SAMPLE_BYTES      1288
+#define WIRE_SAMPLE_BYTES      1800
 
 /* The bytes of a request's body, and of one record of its reply; 0 if there
  * is no such request (or no body). */

@@ -151,7 +151,7 @@ class Protocol(unittest.TestCase):
             "batches", "frames", "packets", "transit", "portless", "merged", "long",
             "longest_bytes", "repeatable", "repeated", "pairs", "half_tagged"))} | {"mtu": 1500})
         self.assertEqual(sample["nets"], [("198.51.%d.0/24" % i, 10 + i)
-                                          for i in range(31, 15, -1)])
+                                          for i in range(31, -1, -1)])
 
     def test_the_top_of_a_network(self):
         found = self.client.top(10, 2, net="10.0.1.0/24")
