@@ -13,19 +13,39 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/doctor.h"
+#include "cli/exit.h"
 #include "cli/print.h"
 
 /* --- one record ------------------------------------------------------------- */
 
 static int run_info(const struct command_request *r)
 {
+	struct doctor_report report;
+	struct doctor_facts facts;
 	struct tctable_info info;
-	const int ret = tctable_info(r->t, &info);
+	int ret = tctable_info(r->t, &info);
 
 	if (ret < 0)
 		return ret;
-	(r->json ? print_info_json : print_info)(r->out, &info);
+	ret = doctor_ask(r->t, &facts);
+	if (ret == 0)
+		doctor_judge(&report, &facts);
+	(r->json ? print_info_json : print_info)(r->out, &info, ret == 0 ? &report : NULL);
 	return 0;
+}
+
+static int run_doctor(const struct command_request *r)
+{
+	struct doctor_report report;
+	struct doctor_facts facts;
+	const int ret = doctor_ask(r->t, &facts);
+
+	if (ret < 0)
+		return ret;
+	doctor_judge(&report, &facts);
+	(r->json ? doctor_print_json : doctor_print)(r->out, &report);
+	return report.findings ? EXIT_FINDINGS : 0;
 }
 
 static int run_count(const struct command_request *r)
@@ -238,20 +258,29 @@ done:
 /* --- the table -------------------------------------------------------------- */
 
 const struct command commands[] = {
-	{'i', false, "the daemon: version, source, record sizes", run_info},
-	{'c', false, "how many hosts there are", run_count},
-	{'a', false, "all hosts, sorted by address", run_hosts},
-	{'d', true, "one host, by class and direction", run_host},
-	{'s', true, "the connections of a host, by id", run_conns},
-	{'S', false, "statistics: ledger, flow tables, memory", run_stats},
-	{'p', false, "all hosts, everything about each in a line", run_proc},
+	{'i', NULL, false, "the daemon: version, source, record sizes", run_info},
+	{'c', NULL, false, "how many hosts there are", run_count},
+	{'a', NULL, false, "all hosts, sorted by address", run_hosts},
+	{'d', NULL, true, "one host, by class and direction", run_host},
+	{'s', NULL, true, "the connections of a host, by id", run_conns},
+	{'S', NULL, false, "statistics: ledger, flow tables, memory", run_stats},
+	{'p', NULL, false, "all hosts, everything about each in a line", run_proc},
+	{0, "doctor", false, "what is wrong with the mirror, and what to do about it", run_doctor},
 };
 const unsigned commands_n = sizeof(commands) / sizeof(commands[0]);
 
 const struct command *command_lookup(int letter)
 {
 	for (unsigned i = 0; i < commands_n; i++)
-		if (commands[i].letter == letter)
+		if (letter && commands[i].letter == letter)
+			return &commands[i];
+	return NULL;
+}
+
+const struct command *command_of_word(const char *word)
+{
+	for (unsigned i = 0; i < commands_n; i++)
+		if (commands[i].word && !strcmp(commands[i].word, word))
 			return &commands[i];
 	return NULL;
 }

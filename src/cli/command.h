@@ -19,10 +19,11 @@ struct command_request {
 };
 
 struct command {
-	char letter;
-	bool has_ip; /* takes an address */
+	char letter;	  /* or 0, and */
+	const char *word; /* a word of its own */
+	bool has_ip;	  /* takes an address */
 	const char *help;
-	/* 0, or -errno with the words in tctable_error(); what is printed may
+	/* 0, or another exit status; or -errno with the words in tctable_error(); what is printed may
 	 * still be in the buffer of `out`. */
 	int (*run)(const struct command_request *r);
 };
@@ -32,5 +33,6 @@ extern const unsigned commands_n;
 
 /* NULL: there is none. */
 const struct command *command_lookup(int letter);
+const struct command *command_of_word(const char *word);
 
 #endif

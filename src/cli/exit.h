@@ -11,6 +11,7 @@ enum exit_status {
 	EXIT_USAGE,
 	EXIT_UNREACHABLE,
 	EXIT_VERSION,
+	EXIT_FINDINGS, /* the doctor's */
 };
 
 #endif

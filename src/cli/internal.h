@@ -7,10 +7,14 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "tctable.h"
 
 extern const char *const print_class_names[TCTABLE_CLASSES];
+
+/* A string of JSON, quoted. */
+void print_string_json(FILE *out, const char *s);
 
 /* Whether connections of the protocol are told apart by ports. */
 bool print_protocol_has_ports(uint8_t protocol);

@@ -47,8 +47,11 @@ static void print_help(FILE *out)
 	      "Asks a running tcsniff who uses the network, and how much.\n\n",
 	      out);
 	for (unsigned i = 0; i < commands_n; i++)
-		fprintf(out, "  -%c%-14s%s\n", commands[i].letter, commands[i].has_ip ? " IP" : "",
-			commands[i].help);
+		if (commands[i].word)
+			fprintf(out, "  %-16s%s\n", commands[i].word, commands[i].help);
+		else
+			fprintf(out, "  -%c%-14s%s\n", commands[i].letter,
+				commands[i].has_ip ? " IP" : "", commands[i].help);
 	fputs("  -t, top         a live view in the terminal: 'tctable top --help'\n", out);
 	fputs("\n"
 	      "  --json          print JSON, for programs\n"
@@ -56,7 +59,8 @@ static void print_help(FILE *out)
 	      "  -h, --help      print this\n"
 	      "  -V, --version   print the version\n\n"
 	      "Exit status: 0 done, 1 no such host or another failure, 2 wrong usage,\n"
-	      "3 the daemon cannot be reached, 4 it speaks another version.\n",
+	      "3 the daemon cannot be reached, 4 it speaks another version, 5 the doctor\n"
+	      "has findings.\n",
 	      out);
 }
 
@@ -94,6 +98,8 @@ static int parse_options(struct options *o, int argc, char **argv)
 
 	shorts[n++] = ':'; /* a missing operand is told from an unknown option */
 	for (unsigned i = 0; i < commands_n; i++) {
+		if (!commands[i].letter)
+			continue;
 		shorts[n++] = commands[i].letter;
 		if (commands[i].has_ip)
 			shorts[n++] = ':';
@@ -135,6 +141,10 @@ static int parse_options(struct options *o, int argc, char **argv)
 			if (status != EXIT_DONE)
 				return status;
 		}
+	}
+	if (optind < argc && !o->command) {
+		o->command = command_of_word(argv[optind]);
+		optind += o->command != NULL;
 	}
 	if (optind < argc)
 		return complain(EXIT_USAGE, "'%.64s': a word too many%s", argv[optind],
@@ -220,6 +230,8 @@ static int ask(const struct options *o)
 			status = failed(o, r.t, ret);
 		else if (print_finish(stdout, "standard output", &e) < 0)
 			status = complain(EXIT_NOT_FOUND, "%s", e.text);
+		else
+			status = ret;
 	}
 	tctable_close(r.t);
 	return status;

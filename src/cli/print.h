@@ -25,6 +25,8 @@
 #include "base/err.h"
 #include "tctable.h"
 
+struct doctor_report;
+
 /* Writes out what is still buffered. 0, or the -errno of whichever write
  * failed, with e filled; `what` names the stream ("standard output"). */
 int print_finish(FILE *out, const char *what, struct err *e);
@@ -37,7 +39,8 @@ const char *print_protocol_name(uint8_t protocol);
 
 /* ---- text ---- */
 
-void print_info(FILE *out, const struct tctable_info *info);
+/* doctor: what it found; NULL: it could not be asked. */
+void print_info(FILE *out, const struct tctable_info *info, const struct doctor_report *doctor);
 void print_count(FILE *out, uint64_t hosts);
 
 /* -a and -s: "len=N", before as many hosts or connections. */
@@ -62,7 +65,8 @@ void print_stats(FILE *out, const struct tctable_stats *stats);
 
 /* ---- JSON ---- */
 
-void print_info_json(FILE *out, const struct tctable_info *info);
+void print_info_json(FILE *out, const struct tctable_info *info,
+		     const struct doctor_report *doctor);
 void print_count_json(FILE *out, uint64_t hosts);
 void print_host_json(FILE *out, const struct tctable_host *host);
 

@@ -10,11 +10,12 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "cli/doctor.h"
 #include "cli/internal.h"
 
 /* A string, quoted. What is not printable UTF-8 becomes
  * U+FFFD, the replacement character. */
-static void put_string(FILE *out, const char *s)
+void print_string_json(FILE *out, const char *s)
 {
 	fputc('"', out);
 	while (*s) {
@@ -121,7 +122,27 @@ static void end_list(struct print_json *j)
 	fputs(j->has_some ? "\n ]" : "]", j->out);
 }
 
-void print_info_json(FILE *out, const struct tctable_info *info)
+/* The names of what the doctor found; null: it could not be asked. */
+static void put_findings(FILE *out, const struct doctor_report *r)
+{
+	const char *before = "";
+
+	put_key(out, ", ", "findings");
+	if (!r) {
+		fputs("null", out);
+		return;
+	}
+	fputc('[', out);
+	for (unsigned i = 0; i < r->n; i++) {
+		if (!r->check[i].is_finding)
+			continue;
+		fprintf(out, "%s\"%s\"", before, r->check[i].code);
+		before = ", ";
+	}
+	fputc(']', out);
+}
+
+void print_info_json(FILE *out, const struct tctable_info *info, const struct doctor_report *doctor)
 {
 	put_number(out, "{", "version", info->version);
 	put_number(out, ", ", "hz", info->hz);
@@ -131,17 +152,18 @@ void print_info_json(FILE *out, const struct tctable_info *info)
 	put_number(out, ", ", "stats", info->stats_size);
 	put_number(out, ", ", "info", info->info_size);
 	put_key(out, "}, ", "software");
-	put_string(out, info->software);
+	print_string_json(out, info->software);
 	put_number(out, ", ", "start_ns", info->start_ns);
 	put_number(out, ", ", "now_ns", info->now_ns);
 	put_number(out, ", ", "host_timeout_ns", info->host_timeout_ns);
 	put_key(out, ", ", "source");
-	put_string(out, info->source);
+	print_string_json(out, info->source);
 	put_number(out, ", ", "workers", info->workers);
 	fprintf(out, ", \"live\": %s, \"segments\": %s, \"direction\": \"%s\"",
 		info->flags & TCTABLE_INFO_LIVE ? "true" : "false",
 		info->flags & TCTABLE_INFO_SEGMENTS ? "true" : "false",
 		info->flags & TCTABLE_INFO_NIC ? "nic" : "inner");
+	put_findings(out, doctor);
 	fputs("}\n", out);
 }
 
@@ -262,7 +284,7 @@ void print_conns_json_add(struct print_json *j, const struct tctable_conn *conn)
 	else
 		fprintf(out, "%u", conn->protocol);
 	put_key(out, ", ", "state");
-	put_string(out, conn->state);
+	print_string_json(out, conn->state);
 	put_direction(out, conn, false);
 	put_direction(out, conn, true);
 	if (conn->icmp_errors)
@@ -299,7 +321,7 @@ static void put_stats(FILE *out, const char *before, const struct tctable_stats 
 	for (uint32_t i = 0; i < verdicts; i++) {
 		if (i)
 			fputs(", ", out);
-		put_string(out, s->verdict[i].name);
+		print_string_json(out, s->verdict[i].name);
 		fprintf(out, ": %" PRIu64, s->verdict[i].frames);
 	}
 	put_key(out, "}, ", "counters");
@@ -307,7 +329,7 @@ static void put_stats(FILE *out, const char *before, const struct tctable_stats 
 	for (uint32_t i = 0; i < counters; i++) {
 		if (i)
 			fputs(", ", out);
-		put_string(out, s->counter[i].name);
+		print_string_json(out, s->counter[i].name);
 		fprintf(out, ": %" PRIu64, s->counter[i].value);
 	}
 	fputc('}', out);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "cli/doctor.h"
 #include "cli/internal.h"
 
 static void put_text(FILE *out, const char *s)
@@ -62,7 +63,25 @@ static struct tctable_counter sum_of(const struct tctable_host *host, uint64_t *
 	return sum;
 }
 
-void print_info(FILE *out, const struct tctable_info *info)
+static void put_findings(FILE *out, const struct doctor_report *r)
+{
+	const char *before = "";
+
+	if (!r) {
+		fputs("doctor=unknown\n", out);
+		return;
+	}
+	fputs("doctor=", out);
+	for (unsigned i = 0; i < r->n; i++) {
+		if (!r->check[i].is_finding)
+			continue;
+		fprintf(out, "%s%s", before, r->check[i].code);
+		before = ",";
+	}
+	fputs(r->findings ? " (see 'tctable doctor')\n" : "no findings\n", out);
+}
+
+void print_info(FILE *out, const struct tctable_info *info, const struct doctor_report *doctor)
 {
 	fputs("software=", out);
 	put_text(out, info->software);
@@ -84,6 +103,7 @@ void print_info(FILE *out, const struct tctable_info *info)
 		info->flags & TCTABLE_INFO_LIVE ? "yes" : "no",
 		info->flags & TCTABLE_INFO_SEGMENTS ? "on" : "off",
 		info->flags & TCTABLE_INFO_NIC ? "nic" : "inner");
+	put_findings(out, doctor);
 }
 
 void print_count(FILE *out, uint64_t hosts)

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/doctor.h"
 #include "cli/print.h"
 
 #define DESIGN_COUNT "tc_counter_count=13\n"
@@ -416,15 +417,30 @@ static struct tctable_info info_of(const char *source)
 
 static void info_text_is_a_figure_a_line(void **state)
 {
+	const struct doctor_report good = {.n = 1, .check = {{.code = "one_way"}}};
+	const struct doctor_report report = {.n = 3,
+					     .findings = 2,
+					     .check = {{.code = "one_way", .is_finding = true},
+						       {.code = "inner"},
+						       {.code = "drops", .is_finding = true}}};
 	const struct tctable_info info = info_of("lan.pcap");
 	struct catch c;
 
 	(void)state;
-	print_info(catch_begin(&c), &info);
+	print_info(catch_begin(&c), &info, &report);
 	catch_end(&c, "software=tcsniff 0.1.0\nversion=2\nhz=1000000000\nhost_size=208\n"
 		      "conn_size=120\nstats_size=1200\ninfo_size=344\n"
 		      "start=1275451200.250\nnow=1275451200.255\nhost_timeout=900.000\n"
-		      "source=lan.pcap\nworkers=4\nlive=yes\nsegments=on\ndirection=inner\n");
+		      "source=lan.pcap\nworkers=4\nlive=yes\nsegments=on\ndirection=inner\n"
+		      "doctor=one_way,drops (see 'tctable doctor')\n");
+	print_info(catch_begin(&c), &info, &good);
+	assert_int_equal(fclose(c.out), 0);
+	assert_non_null(strstr(c.text, "\ndoctor=no findings\n"));
+	free(c.text);
+	print_info_json(catch_begin(&c), &info, &report);
+	assert_int_equal(fclose(c.out), 0);
+	assert_non_null(strstr(c.text, ", \"findings\": [\"one_way\", \"drops\"]}\n"));
+	free(c.text);
 }
 
 /* --- foreign bytes ------------------------------------------------------------ */
@@ -441,7 +457,7 @@ static void no_terminal_is_told_what_to_do(void **state)
 	struct catch c;
 
 	(void)state;
-	print_info(catch_begin(&c), &info);
+	print_info(catch_begin(&c), &info, NULL);
 	assert_int_equal(fclose(c.out), 0);
 	assert_non_null(strstr(c.text, "source=a?[2J???z??b?????????\"\\ "
 				       "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80?\n"));
@@ -455,14 +471,15 @@ static void json_strings_are_escaped(void **state)
 
 	(void)state;
 #define R "\\ufffd"
-	print_info_json(catch_begin(&c), &info);
+	print_info_json(catch_begin(&c), &info, NULL);
 	catch_end(&c, "{\"version\": 2, \"hz\": 1000000000, \"record_sizes\": {\"host\": 208, "
 		      "\"connection\": 120, \"stats\": 1200, \"info\": 344}, "
 		      "\"software\": \"tcsniff 0.1.0\", \"start_ns\": 1275451200250000000, "
 		      "\"now_ns\": 1275451200255000000, \"host_timeout_ns\": 900000000000, "
 		      "\"source\": \"a" R "[2J" R R R "z" R R "b" R R R R R R R R R
 		      "\\\"\\\\ \xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80" R "\", \"workers\": 4, "
-		      "\"live\": true, \"segments\": true, \"direction\": \"inner\"}\n");
+		      "\"live\": true, \"segments\": true, \"direction\": \"inner\", "
+		      "\"findings\": null}\n");
 #undef R
 }
 

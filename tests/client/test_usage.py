@@ -39,7 +39,7 @@ class Usage(unittest.TestCase):
         done = tctable("--help")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertEqual(done.stdout, tctable("-h").stdout)
-        for word in ("-i", "-c", "-a", "-d IP", "-s IP", "-S", "-p", "--json",
+        for word in ("-i", "-c", "-a", "-d IP", "-s IP", "-S", "-p", "doctor", "--json",
                      "--socket PATH", "--help", "--version", "/run/tcsniff/tctable.sock"):
             self.assertRegex(done.stdout, r"(?m)^.*%s\b" % re.escape(word))
 
@@ -232,7 +232,7 @@ class OtherDaemon(unittest.TestCase):
         info = json.loads(done.stdout)
         self.assertEqual(list(info), ["version", "hz", "record_sizes", "software", "start_ns",
                                       "now_ns", "host_timeout_ns", "source", "workers",
-                                      "live", "segments", "direction"])
+                                      "live", "segments", "direction", "findings"])
         bad = "\ufffd"
         self.assertEqual(info["software"], 'a"b\\c' + bad + "[2J" + bad + bad + "\u00e9"
                          + bad * 3 + bad)
