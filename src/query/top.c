@@ -18,7 +18,7 @@
 #include "query/record.h"
 
 #define PICK_SLICE 4096 /* hosts looked at; about 200 us */
-#define PICK_AHEAD 8	/* of the one that is looked at, memory is asked for */
+#define PICK_AHEAD 16	/* of the one that is looked at, memory is asked for */
 #define SEND_SLICE 128
 
 static uint32_t monotonic_ms(void)
