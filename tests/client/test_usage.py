@@ -39,7 +39,7 @@ class Usage(unittest.TestCase):
         done = tctable("--help")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertEqual(done.stdout, tctable("-h").stdout)
-        for word in ("-i", "-c", "-a", "-d IP", "-s IP", "-S", "-p", "doctor", "--json",
+        for word in ("-i", "-c", "-a", "-d IP", "-s IP", "-S", "-p", "-t, top", "doctor", "--json",
                      "--socket PATH", "--help", "--version", "/run/tcsniff/tctable.sock"):
             self.assertRegex(done.stdout, r"(?m)^.*%s\b" % re.escape(word))
 
