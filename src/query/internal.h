@@ -39,7 +39,8 @@ struct rates {
 	struct rate *at; /* by host; NULL: nobody asks. Owned */
 	size_t n;
 	unsigned users;	  /* clients that have asked */
-	uint32_t pass_ms; /* when all hosts had been looked at; 0: never */
+	uint32_t look_ms; /* when the last look at all hosts began; 0: never */
+	uint32_t pass_ms; /* of the last that came to its end */
 };
 
 /* What all answers are made from. */
@@ -76,6 +77,7 @@ struct top_entry {
 struct top_pick {
 	uint32_t next, end; /* index */
 	uint32_t now_ms;
+	bool looks;		/* measures, which one that follows another at once does not */
 	bool is_picked;		/* all were looked at: the rest is sending */
 	struct top_entry *best; /* owned; a heap, the worst on top; then sorted */
 	uint32_t best_n, sent;
@@ -186,10 +188,12 @@ struct host_sums {
  * `end`: false, no memory. release: one client less. */
 bool rates_hold(struct answer_context *ctx, uint32_t end, bool is_new);
 void rates_release(struct answer_context *ctx);
-/* Looks at a host; to be done about as often as rates are wanted. Returns its sums,
- * until the next look at it. */
+/* A look at all hosts begins; false: the last one is so young that there is
+ * nothing to measure, and what it found is to be taken. */
+bool rates_begin(struct rates *r, uint32_t now_ms);
+/* Looks at a host, as of when that began. Returns its sums, until the next look. */
 const struct host_sums *rates_look(struct answer_context *ctx, uint32_t index,
-				   const struct view_glance *g, uint32_t now_ms);
+				   const struct view_glance *g, const struct top_pick *p);
 /* All hosts were looked at, from now_ms on. */
 void rates_pass(struct rates *r, uint32_t now_ms);
 void rates_prefetch(const struct rates *r, uint32_t index);

@@ -6,8 +6,8 @@
  * the top of hosts: nothing is measured for nobody. Each host has the sums as
  * they were when it was looked at last, and for each window a mean that a look
  * moves towards what was counted since, by the share of the window that has
- * passed: all the way if a whole window has. Looks of several clients fit
- * together.
+ * passed: all the way if a whole window has. A look is at all hosts, and has
+ * one time, which is that of each; clients that ask sooner share it.
  *
  * Invariant: a host whose count of changes is the one noted has the sums noted.
  * So of a host that is silent a look reads one line of the table, and if its
@@ -146,6 +146,14 @@ static void measure(struct rate *h, const struct host_sums *s, uint32_t at_ms, u
 	move_means(h, now, passed_ms, (float)(now_ms - h->began_ms));
 }
 
+bool rates_begin(struct rates *r, uint32_t now_ms)
+{
+	if (r->look_ms && ms_since(r->look_ms, now_ms) < LOOK_MS)
+		return false;
+	r->look_ms = now_ms;
+	return true;
+}
+
 /* Of another host than before, or anew. */
 static void begin(const struct rates *r, struct rate *h, uint32_t seq, uint32_t now_ms)
 {
@@ -158,9 +166,10 @@ static void begin(const struct rates *r, struct rate *h, uint32_t seq, uint32_t 
 }
 
 const struct host_sums *rates_look(struct answer_context *ctx, uint32_t index,
-				   const struct view_glance *g, uint32_t now_ms)
+				   const struct view_glance *g, const struct top_pick *p)
 {
 	struct rates *r = &ctx->rates;
+	const uint32_t now_ms = p->now_ms;
 	struct rate *h = &r->at[index];
 	struct host_sums sums;
 	struct view_sums all;
@@ -171,7 +180,7 @@ const struct host_sums *rates_look(struct answer_context *ctx, uint32_t index,
 	at_ms = looked_ms(r, h);
 	if (at_ms && h->changes == g->changes && is_at_rest(h))
 		return &h->sums;
-	if (at_ms && ms_since(at_ms, now_ms) < LOOK_MS)
+	if (at_ms && (!p->looks || ms_since(at_ms, now_ms) <= 0))
 		return &h->sums;
 	sums = h->sums;
 	if (h->changes != g->changes) {

@@ -40,6 +40,7 @@ enum wire_status top_begin(struct answer *a)
 	if (!rates_hold(a->ctx, p->end, !a->uses_rates))
 		return WIRE_EAGAIN;
 	a->uses_rates = true;
+	p->looks = rates_begin(&a->ctx->rates, p->now_ms);
 	p->best = query_calloc(a->ctx, a->what.rows, sizeof(*p->best));
 	return p->best ? WIRE_OK : WIRE_EAGAIN;
 }
@@ -209,7 +210,7 @@ static void pick(struct answer *a, uint32_t end)
 		rates_prefetch(&a->ctx->rates, p->next + PICK_AHEAD);
 		if (table_host_glance(a->ctx->table, p->next, &g) < 0)
 			continue;
-		sums = rates_look(a->ctx, p->next, &g, p->now_ms);
+		sums = rates_look(a->ctx, p->next, &g, p);
 		if (is_within(&g, &a->what) && find_merits(a, p->next, &g, sums, &m))
 			offer(a, p->next, &m);
 	}
@@ -249,7 +250,8 @@ bool top_step(struct answer *a)
 	pick(a, p->end - p->next > PICK_SLICE ? p->next + PICK_SLICE : p->end);
 	if (p->next < p->end)
 		return false;
-	rates_pass(&a->ctx->rates, p->now_ms);
+	if (p->looks)
+		rates_pass(&a->ctx->rates, p->now_ms);
 	sort_best(a);
 	p->is_picked = true;
 	return false;

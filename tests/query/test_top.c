@@ -281,6 +281,25 @@ static void clients_that_ask_in_turn_see_the_same(void **state)
 	tctable_close(other);
 }
 
+static void clients_that_ask_all_the_time_see_it_as_well(void **state)
+{
+	struct fixture *f = *state;
+	const struct tctable_top what = BY_RATE(TCTABLE_BY_TX);
+	struct rows *rows = ask(f->t, what);
+
+	for (unsigned i = 0; i < 20; i++) {
+		fake_table_count(f->table, 7, PKT_TCP, 1000, 0);
+		usleep(60000);
+		rows = ask(f->t, what);
+	}
+	is_first(rows, 7);
+	assert_true(rows->row[0].rate[0].tx.packets > 0);
+	usleep(300000);
+	rows = ask(f->t, what);
+	is_about(rows->row[0].rate[1].tx.packets, &rows->row[0], 20000);
+	is_about(rows->row[0].rate[2].tx.packets, &rows->row[0], 20000);
+}
+
 static int take_counters(const struct tctable_stats *s, void *arg)
 {
 	uint64_t *found = arg;
@@ -333,6 +352,7 @@ int main(void)
 		TOP_TEST(a_host_that_is_new_has_a_rate_at_once),
 		TOP_TEST(another_host_with_the_index_of_a_forgotten_one_is_another),
 		TOP_TEST(clients_that_ask_in_turn_see_the_same),
+		TOP_TEST(clients_that_ask_all_the_time_see_it_as_well),
 		TOP_TEST(rates_are_kept_as_long_as_somebody_asks_and_no_longer),
 	};
 
