@@ -23,8 +23,8 @@ struct command {
 	const char *word; /* a word of its own */
 	bool has_ip;	  /* takes an address */
 	const char *help;
-	/* 0, or another exit status; or -errno with the words in tctable_error(); what is printed may
-	 * still be in the buffer of `out`. */
+	/* 0, or another exit status; or -errno with the words in tctable_error();
+	 * what is printed may still be in the buffer of `out`. */
 	int (*run)(const struct command_request *r);
 };
 

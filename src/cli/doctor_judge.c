@@ -34,6 +34,9 @@ static void evidence(struct doctor_check *c, const char *fmt, ...)
 static void remedy(struct doctor_check *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+static void add(char text[DOCTOR_TEXT], const char *fmt, va_list ap)
+	__attribute__((format(printf, 2, 0)));
+
 /* Both are one sentence after the other. */
 static void add(char text[DOCTOR_TEXT], const char *fmt, va_list ap)
 {
@@ -239,11 +242,10 @@ static void judge_truncated(const struct doctor_facts *f, struct doctor_check *c
 {
 	const uint64_t cut = verdict(f, "malformed_length_long");
 
-	evidence(
-		c,
-		"%" PRIu64 " of %" PRIu64
-		" frames were shorter than the IP packet that they are to hold, and are not counted",
-		cut, f->total.ledger.received);
+	evidence(c,
+		 "%" PRIu64 " of %" PRIu64
+		 " frames were shorter than the IP packet in them says, and are not counted",
+		 cut, f->total.ledger.received);
 	if (cut >= FEW && is_one_of(cut, f->total.ledger.received, CUT_ONE_OF))
 		remedy(c,
 		       "Whoever mirrors or records them cuts them: turn off the truncation of the "
@@ -308,7 +310,7 @@ static void judge_drops(const struct doctor_facts *f, struct doctor_check *c)
 
 	evidence(c, "%" PRIu64 " frames dropped by the kernel, beside %" PRIu64 " received",
 		 l->kernel_drops, l->received);
-	if (is_live(f))
+	if (per_ring)
 		evidence(c,
 			 "; at most %" PRIu64 " of the %" PRIu64 " blocks of a ring were waiting",
 			 high, per_ring);
@@ -329,9 +331,15 @@ static void judge_drops(const struct doctor_facts *f, struct doctor_check *c)
 
 static void judge_nic_drops(const struct doctor_facts *f, struct doctor_check *c)
 {
-	const uint64_t drops = counter(f, "nic_drops");
+	const uint64_t told = counter(f, "nic_drops"),
+		       tagged = counter(f, "layer_vlan") + counter(f, "layer_qinq");
+	/* Linux counts as dropped what nobody but us took for the tag on it. */
+	const uint64_t ours = tagged ? tagged + f->total.ledger.kernel_drops : 0;
+	const uint64_t drops = told > ours ? told - ours : 0;
 
 	evidence(c, "%" PRIu64 " frames dropped by the network interface since the start", drops);
+	if (told && tagged)
+		evidence(c, ", and up to %" PRIu64 " that it counts so for their VLAN tags", ours);
 	if (drops >= FEW && is_one_of(drops, f->total.ledger.received + drops, LOST_ONE_OF))
 		remedy(c,
 		       "Raise the interface's own ring with 'ethtool -G IF rx 4096', or its queues "
@@ -354,8 +362,8 @@ static void judge_clock(const struct doctor_facts *f, struct doctor_check *c)
 			  "after it has been set. Timeouts were kept by the old one.");
 	else
 		remedy(c,
-		       "Name files in the order in which they were recorded, or put their frames in "
-		       "order with 'reordercap'.");
+		       "Name files in the order in which they were recorded, or put their frames "
+		       "in order with 'reordercap'.");
 }
 
 static void judge_limits(const struct doctor_facts *f, struct doctor_check *c)

@@ -143,6 +143,17 @@ static void say_nic_drops(struct listen *l, uint64_t drops, uint64_t now_ns)
 	report_say(sentence);
 }
 
+/* Linux counts as dropped what nobody but us took for the tag on it: so many may
+ * be none. */
+static uint64_t dropped_by_nic(const struct view_totals *t)
+{
+	const uint64_t *layer = &t->layers.n[LAYER_SEEN];
+	const uint64_t tagged = layer[LAYER_VLAN] + layer[LAYER_QINQ];
+	const uint64_t ours = tagged ? tagged + t->ledger.kernel_drops : 0;
+
+	return t->nic_drops > ours ? t->nic_drops - ours : 0;
+}
+
 static void say_cut(struct listen *l, uint64_t cut, uint64_t now_ns)
 {
 	char sentence[256];
@@ -176,6 +187,6 @@ void listen_look(struct listen *l)
 	table_note_nic(l->table, live_nic_drops(l->live));
 	table_totals_view(l->table, &totals);
 	say_drops(l, drops, freezes, now_ns);
-	say_nic_drops(l, totals.nic_drops, now_ns);
+	say_nic_drops(l, dropped_by_nic(&totals), now_ns);
 	say_cut(l, totals.ledger.verdict[PKT_MALFORMED_CUT], now_ns);
 }

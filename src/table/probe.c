@@ -24,9 +24,10 @@
 #include "base/link.h"
 #include "table/inner.h"
 
-#define MARKS	   512 /* packets that a repetition is known of; a power of two */
-#define PAIRS	   256 /* connections, likewise */
-#define MARK_BYTES 40  /* behind the IP header */
+#define MARKS	    512 /* packets that a repetition is known of; a power of two */
+#define PAIRS	    256 /* connections, likewise */
+#define MARK_BYTES  40	/* behind the IP header, */
+#define PRINT_LEAST 8	/* and at least */
 
 struct mark {
 	uint64_t print, ts_ns;
@@ -120,10 +121,13 @@ static const uint8_t *header_of(const struct frame *f, const struct pkt *p)
 	return at && (size_t)(at - f->data) >= before ? at - before : NULL;
 }
 
-/* Whether TCP's data begins before the packet ends. l4: at its header, so much of
+/* Whether there is data that its sender would not say twice: TCP's, if it begins
+ * before the packet ends, and what is between ports. l4: at its header, so much of
  * which was captured. */
 static bool has_data(const struct pkt *p, const uint8_t *l4, size_t captured, size_t bytes)
 {
+	if (p->kind != PKT_KIND_FLOW)
+		return false;
 	return p->class != PKT_TCP || (captured > 12 && bytes > (size_t)(l4[12] >> 4) * 4);
 }
 
@@ -143,6 +147,8 @@ static uint64_t print_of(const struct probe *b, const struct frame *f, const str
 	captured = (size_t)(end - ip) - header;
 	if (captured > p->ip_bytes - header)
 		captured = p->ip_bytes - header;
+	if (captured < PRINT_LEAST && captured < p->ip_bytes - header)
+		return 0;
 	if (!(is_v4 && load_be16(ip + 4)) &&
 	    !has_data(p, ip + header, captured, p->ip_bytes - header))
 		return 0;
