@@ -22,6 +22,8 @@ import sys
 import tempfile
 import unittest
 
+from hardening import wanting
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "live")]
@@ -147,6 +149,21 @@ class Packages(unittest.TestCase):
         changes = glob.glob(os.path.join(self.scratch.name, "*.changes"))
         done = run("lintian", "--allow-root", "--fail-on", "warning,error", *changes)
         self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
+
+    def test_1_files_are_hardened(self):
+        for name in PACKAGES[:2]:
+            files = os.path.join(self.scratch.name, "files of " + name)
+            self.assertEqual(run("dpkg-deb", "-x", self.debs[name], files).returncode, 0)
+            elves = [path for pattern in ("usr/*bin/tc*", "usr/lib/*/libtctable.so.0")
+                     for path in glob.glob(os.path.join(files, pattern))]
+            self.assertTrue(elves, name)
+            for path in elves:
+                self.assertEqual(wanting(path), set(), path)
+        compiled = [line for line in self.said.splitlines() if re.search(r" -c \S*src/", line)]
+        self.assertGreater(len(compiled), 50)
+        for line in compiled:
+            self.assertEqual(re.findall(r"-D_FORTIFY_SOURCE=\d", line)[-1:],
+                             ["-D_FORTIFY_SOURCE=3"], line)
 
     # --- as a new user ---
 
