@@ -331,9 +331,9 @@ static void judge_drops(const struct doctor_facts *f, struct doctor_check *c)
 
 static void judge_nic_drops(const struct doctor_facts *f, struct doctor_check *c)
 {
-	const uint64_t told = counter(f, "nic_drops"),
-		       tagged = counter(f, "layer_vlan") + counter(f, "layer_qinq");
-	/* Linux counts as dropped what nobody but us took for the tag on it. */
+	const uint64_t told = counter(f, "nic_drops"), tagged = counter(f, "layer_qinq");
+	/* Linux counts as dropped a frame with one tag under another that nobody but us
+	 * took. */
 	const uint64_t ours = tagged ? tagged + f->total.ledger.kernel_drops : 0;
 	const uint64_t drops = told > ours ? told - ours : 0;
 

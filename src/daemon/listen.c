@@ -143,12 +143,11 @@ static void say_nic_drops(struct listen *l, uint64_t drops, uint64_t now_ns)
 	report_say(sentence);
 }
 
-/* Linux counts as dropped what nobody but us took for the tag on it: so many may
- * be none. */
+/* Linux counts as dropped a frame with one tag under another that nobody but us
+ * took: so many may be none. */
 static uint64_t dropped_by_nic(const struct view_totals *t)
 {
-	const uint64_t *layer = &t->layers.n[LAYER_SEEN];
-	const uint64_t tagged = layer[LAYER_VLAN] + layer[LAYER_QINQ];
+	const uint64_t tagged = t->layers.n[LAYER_SEEN + LAYER_QINQ];
 	const uint64_t ours = tagged ? tagged + t->ledger.kernel_drops : 0;
 
 	return t->nic_drops > ours ? t->nic_drops - ours : 0;

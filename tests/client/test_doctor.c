@@ -403,6 +403,12 @@ static void drops_of_the_interface_are_told_apart(void **state)
 	assert_says(only(&f, "nic_drops").remedy, "ethtool -G");
 	f.total.ledger.received = 1000000;
 	nothing(&f);
+	f = healthy();
+	counter(&f, "nic_drops", 40);
+	counter(&f, "layer_qinq", 20); /* that nobody but us took */
+	assert_says(only(&f, "nic_drops").evidence, "20 frames dropped");
+	counter(&f, "layer_qinq", 40);
+	nothing(&f);
 }
 
 static void jumps_of_the_clock_are_told(void **state)
