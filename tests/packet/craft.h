@@ -36,7 +36,7 @@ static inline void craft_fill(struct craft *c, size_t n, uint8_t v)
 	c->n += n;
 }
 
-static inline void craft_set(struct craft *c, size_t at, unsigned bytes, uint32_t v)
+static inline void craft_set(struct craft *c, size_t at, unsigned bytes, uint64_t v)
 {
 	while (bytes--)
 		c->b[at++] = (uint8_t)(v >> 8 * bytes);
