@@ -12,10 +12,14 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/units.h"
 #include "cli/doctor.h"
 #include "cli/exit.h"
+#include "cli/hosts_print.h"
 #include "cli/print.h"
+#include "cli/top_names.h"
 
 /* --- one record ------------------------------------------------------------- */
 
@@ -144,7 +148,7 @@ static int take_total(const struct tctable_stats *stats, void *arg)
 	return 0;
 }
 
-static int run_hosts(const struct command_request *r)
+static int print_all_hosts(const struct command_request *r)
 {
 	struct tctable_ledger ledger = {.received = 0};
 	struct print_table table;
@@ -163,6 +167,161 @@ static int run_hosts(const struct command_request *r)
 	}
 	free(hosts.list.at);
 	return ret;
+}
+
+/* --- lists with options ------------------------------------------------------ */
+
+#define NAMES_MOST    1024 /* rows that names are looked for before printing */
+#define NAMES_WAIT_MS 3000 /* for all of them */
+
+/* What was there at one time. All arrays are of `n`, and owned. */
+struct look {
+	struct hosts hosts;
+	struct group_net *nets; /* NULL: they are hosts */
+	struct tctable_rate *rates;
+	size_t *order;
+	size_t n;
+	uint64_t at_ns; /* of a clock that is not set */
+	struct tctable_ledger ledger;
+	struct tctable_info info;
+};
+
+static void look_free(struct look *l)
+{
+	free(l->hosts.list.at);
+	free(l->nets);
+	free(l->rates);
+	free(l->order);
+}
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * NS_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+static struct tctable_host *look_hosts(const struct look *l)
+{
+	return (struct tctable_host *)l->hosts.list.at;
+}
+
+static int look_ask(struct look *l, const struct command_request *r)
+{
+	int ret = ask_hosts(&l->hosts, r->t);
+
+	l->at_ns = monotonic_ns();
+	if (ret == 0)
+		ret = tctable_info(r->t, &l->info);
+	if (ret == 0 && r->json)
+		ret = tctable_stats(r->t, take_total, &l->ledger);
+	return ret;
+}
+
+/* Chooses, sums up and puts in order. before: the look before this one, or NULL. */
+static int look_arrange(struct look *l, const struct hosts_conf *c, const struct look *before)
+{
+	const size_t room = l->hosts.list.n ? l->hosts.list.n : 1;
+
+	l->n = hosts_in_net(c, look_hosts(l), l->hosts.list.n);
+	l->order = reallocarray(NULL, room, sizeof(*l->order));
+	l->nets = c->is_grouped ? reallocarray(NULL, room, sizeof(*l->nets)) : NULL;
+	l->rates = before ? reallocarray(NULL, room, sizeof(*l->rates)) : NULL;
+	if (!l->order || (c->is_grouped && !l->nets) || (before && !l->rates))
+		return -ENOMEM;
+	if (l->nets)
+		l->n = group_sum(&c->group, look_hosts(l), l->nets, l->n);
+	if (before)
+		hosts_rates(l->rates, look_hosts(l), l->n, look_hosts(before), before->n,
+			    l->at_ns - before->at_ns);
+	return hosts_order(l->order, look_hosts(l), l->rates, l->n, c->key);
+}
+
+/* So that what is known by then is printed. */
+static void look_for_names(const struct hosts_print *p, bool wait)
+{
+	char name[8];
+
+	for (size_t i = 0; i < p->n && i < NAMES_MOST; i++)
+		top_names_lookup(&p->hosts[p->order[i]].ip, name, sizeof(name));
+	if (wait)
+		top_names_wait(NAMES_WAIT_MS);
+}
+
+static void look_print(const struct look *l, const struct command_request *r, bool is_first)
+{
+	const struct hosts_conf *c = &r->list;
+	const bool is_all = !c->net.family && !c->is_grouped && !c->rows;
+	const struct hosts_print p = {
+		.ledger = &l->ledger,
+		.hosts = look_hosts(l),
+		.nets = l->nets,
+		.rates = l->rates,
+		.order = l->order,
+		.n = c->rows && c->rows < l->n ? (size_t)c->rows : l->n,
+		.all = l->n,
+		.overflow = is_all ? &l->hosts.overflow : NULL,
+		.forgotten = is_all ? &l->hosts.forgotten : NULL,
+		.now_ns = l->info.now_ns,
+		.name = c->with_names ? top_names_lookup : NULL,
+	};
+
+	if (c->with_names && !c->is_grouped)
+		look_for_names(&p, is_first);
+	if (!is_first && !r->json && !c->csv)
+		fputc('\n', r->out);
+	if (r->json)
+		hosts_print_json(r->out, &p);
+	else if (c->csv)
+		hosts_print_csv(r->out, &p);
+	else if (c->human)
+		hosts_print_human(r->out, &p);
+	else
+		hosts_print_text(r->out, &p);
+}
+
+static void wait_ns(uint64_t ns)
+{
+	struct timespec left = {.tv_sec = (time_t)(ns / NS_PER_SEC),
+				.tv_nsec = (long)(ns % NS_PER_SEC)};
+
+	while (nanosleep(&left, &left) < 0 && errno == EINTR)
+		;
+}
+
+/* Look by look, until nobody reads it or the daemon goes. */
+static int print_chosen_hosts(const struct command_request *r)
+{
+	struct look before = {.n = 0};
+	int ret;
+
+	for (bool is_first = true;; is_first = false) {
+		struct look now = {.n = 0};
+
+		ret = look_ask(&now, r);
+		if (ret == 0)
+			ret = look_arrange(&now, &r->list, is_first ? NULL : &before);
+		if (ret == 0)
+			look_print(&now, r, is_first);
+		look_free(&before);
+		before = now;
+		if (ret < 0 || !r->list.interval_ns || fflush(r->out) != 0)
+			break;
+		wait_ns(r->list.interval_ns);
+	}
+	look_free(&before);
+	return ret;
+}
+
+static int run_hosts(const struct command_request *r)
+{
+	const struct hosts_conf *c = &r->list;
+
+	if (c->key || c->rows || c->interval_ns || c->human || c->csv || c->with_names ||
+	    c->is_grouped || c->net.family)
+		return print_chosen_hosts(r);
+	return print_all_hosts(r);
 }
 
 static int run_proc(const struct command_request *r)

@@ -8,12 +8,14 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "cli/hosts.h"
 #include "tctable.h"
 
 /* One request of a user, ready to be asked. */
 struct command_request {
 	struct tctable *t; /* borrowed; open */
 	struct tctable_addr ip;
+	struct hosts_conf list; /* of -a */
 	bool json;
 	FILE *out;
 };

@@ -16,6 +16,17 @@ extern const char *const print_class_names[TCTABLE_CLASSES];
 /* A string of JSON, quoted. */
 void print_string_json(FILE *out, const char *s);
 
+/* All keys of a host but its address, each with a comma before it; of a sum of hosts
+ * without those that make no sense of one. */
+void print_host_keys_json(FILE *out, const struct tctable_host *host, bool is_host);
+/* "tcp" and so on, behind `before`. */
+void print_classes_json(FILE *out, const char *before, const struct tctable_host *host);
+/* The ledger's object. */
+void print_ledger_value_json(FILE *out, const struct tctable_ledger *ledger);
+
+/* print_host_line() without the end of the line. */
+void print_host_fields(FILE *out, const struct tctable_host *host);
+
 /* Whether connections of the protocol are told apart by ports. */
 bool print_protocol_has_ports(uint8_t protocol);
 

@@ -8,10 +8,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/exit.h"
+#include "cli/hosts_options.h"
 #include "cli/print.h"
 #include "cli/top.h"
 
@@ -22,6 +24,8 @@ struct options {
 	struct tctable_addr ip;
 	const char *ip_text;
 	const char *socket;
+	struct hosts_conf list;
+	int list_option; /* the last of them; 0: none was given */
 	bool json, help, version;
 };
 
@@ -43,7 +47,7 @@ static int complain(enum exit_status status, const char *fmt, ...)
 
 static void print_help(FILE *out)
 {
-	fputs("usage: tctable COMMAND [--json] [--socket PATH]\n\n"
+	fputs("usage: tctable COMMAND [option...] [--json] [--socket PATH]\n\n"
 	      "Asks a running tcsniff who uses the network, and how much.\n\n",
 	      out);
 	for (unsigned i = 0; i < commands_n; i++)
@@ -54,6 +58,15 @@ static void print_help(FILE *out)
 				commands[i].has_ip ? " IP" : "", commands[i].help);
 	fputs("  -t, top         a live view in the terminal: 'tctable top --help'\n", out);
 	fputs("\n"
+	      "Of -a:\n"
+	      "  NETWORK         only hosts in it: 10.0.0.0/8\n"
+	      "  --sort KEY      tx, rx, bytes, packets, conns, ip or last (ip)\n"
+	      "  -n N            only the first N\n"
+	      "  --group BITS    sums of networks: /24,/64 (of IPv4, of IPv6)\n"
+	      "  --human         columns, short numbers, local time\n"
+	      "  --csv           comma-separated values with a header, for programs\n"
+	      "  --names         names of addresses, by reverse DNS\n"
+	      "  -w SECONDS      again and again, with rates\n\n"
 	      "  --json          print JSON, for programs\n"
 	      "  --socket PATH   where the daemon answers (" TCTABLE_SOCKET_DEFAULT ")\n"
 	      "  -h, --help      print this\n"
@@ -83,11 +96,61 @@ static int take_command(struct options *o, const struct command *c)
 	return EXIT_DONE;
 }
 
+static int take_list_option(struct options *o, int opt)
+{
+	struct err e;
+
+	o->list_option = opt;
+	if (hosts_options_take(&o->list, opt, optarg, &e) < 0)
+		return complain(EXIT_USAGE, "%s %s", hosts_options_name(opt), e.text);
+	return EXIT_DONE;
+}
+
+/* Whether all that was said of the list goes together. */
+static int check_list(const struct options *o)
+{
+	if (o->list_option && o->command->letter != 'a')
+		return complain(EXIT_USAGE, "%s goes with -a alone",
+				hosts_options_name(o->list_option));
+	if (o->list.human + o->list.csv + o->json > 1)
+		return complain(EXIT_USAGE, "--human, --csv and --json: give one of them at most");
+	if (o->list.with_names && o->list.is_grouped)
+		return complain(EXIT_USAGE, "--names and --group: networks have no names");
+	return EXIT_DONE;
+}
+
+/* Behind the options: a command that is a word, or the network of -a. */
+static int take_words(struct options *o, int argc, char **argv)
+{
+	struct err e;
+
+	if (optind < argc && !o->command) {
+		o->command = command_of_word(argv[optind]);
+		optind += o->command != NULL;
+	} else if (optind < argc && o->command->letter == 'a') {
+		if (group_net_parse(&o->list.net, &o->list.net_bits, argv[optind], &e) < 0)
+			return complain(EXIT_USAGE, "%s", e.text);
+		optind++;
+	}
+	if (optind < argc)
+		return complain(EXIT_USAGE, "'%.64s': a word too many%s", argv[optind],
+				o->command ? "" : "; an address goes behind -d or -s");
+	if (!o->command)
+		return complain(EXIT_USAGE, "nothing is asked for; give a command, as in "
+					    "'tctable -a'");
+	return check_list(o);
+}
+
 static int parse_options(struct options *o, int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{"json", no_argument, NULL, OPT_JSON},
 		{"socket", required_argument, NULL, OPT_SOCKET},
+		{"sort", required_argument, NULL, OPT_SORT},
+		{"group", required_argument, NULL, OPT_GROUP},
+		{"human", no_argument, NULL, OPT_HUMAN},
+		{"csv", no_argument, NULL, OPT_CSV},
+		{"names", no_argument, NULL, OPT_NAMES},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0},
@@ -104,9 +167,7 @@ static int parse_options(struct options *o, int argc, char **argv)
 		if (commands[i].has_ip)
 			shorts[n++] = ':';
 	}
-	shorts[n++] = 'h';
-	shorts[n++] = 'V';
-	shorts[n] = '\0';
+	strcpy(shorts + n, "hVn:w:");
 
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
@@ -129,30 +190,24 @@ static int parse_options(struct options *o, int argc, char **argv)
 		case ':':
 			if (optopt == OPT_SOCKET)
 				return complain(EXIT_USAGE, "--socket needs a path behind it");
+			if (hosts_options_has(optopt))
+				return complain(EXIT_USAGE, "%s needs a value behind it",
+						hosts_options_name(optopt));
 			return complain(EXIT_USAGE, "-%c needs an IP address behind it", optopt);
 		case '?':
 			if (optopt > 0 && optopt < 256 && !command_lookup(optopt) &&
-			    optopt != 'h' && optopt != 'V')
+			    !strchr("hVnw", optopt))
 				return complain(EXIT_USAGE, "-%c: no such option", optopt);
 			return complain(EXIT_USAGE, "%s: no such option, or it takes no value",
 					argv[optind - 1]);
 		default:
-			status = take_command(o, command_lookup(opt));
+			status = hosts_options_has(opt) ? take_list_option(o, opt)
+							: take_command(o, command_lookup(opt));
 			if (status != EXIT_DONE)
 				return status;
 		}
 	}
-	if (optind < argc && !o->command) {
-		o->command = command_of_word(argv[optind]);
-		optind += o->command != NULL;
-	}
-	if (optind < argc)
-		return complain(EXIT_USAGE, "'%.64s': a word too many%s", argv[optind],
-				o->command ? "" : "; an address goes behind -d or -s");
-	if (!o->command)
-		return complain(EXIT_USAGE, "nothing is asked for; give a command, as in "
-					    "'tctable -a'");
-	return EXIT_DONE;
+	return take_words(o, argc, argv);
 }
 
 /* --- asking ----------------------------------------------------------------- */
@@ -213,7 +268,7 @@ static int failed(const struct options *o, const struct tctable *t, int ret)
 
 static int ask(const struct options *o)
 {
-	struct command_request r = {.ip = o->ip, .json = o->json, .out = stdout};
+	struct command_request r = {.ip = o->ip, .list = o->list, .json = o->json, .out = stdout};
 	int status = EXIT_DONE;
 	struct err e;
 	int ret = tctable_open(&r.t, o->socket);

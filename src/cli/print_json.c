@@ -59,7 +59,7 @@ static void put_counter(FILE *out, const char *before, const char *key,
 		c->packets, c->bytes);
 }
 
-static void put_classes(FILE *out, const char *before, const struct tctable_host *host)
+void print_classes_json(FILE *out, const char *before, const struct tctable_host *host)
 {
 	for (unsigned c = 0; c < TCTABLE_CLASSES; c++) {
 		const struct tctable_traffic *t = &host->cls[c];
@@ -72,23 +72,30 @@ static void put_classes(FILE *out, const char *before, const struct tctable_host
 	}
 }
 
-/* All of a host but the closing brace. */
-static void put_host(FILE *out, const struct tctable_host *host)
+void print_host_keys_json(FILE *out, const struct tctable_host *host, bool is_host)
 {
 	uint64_t conns = 0;
 
 	for (unsigned c = 0; c < TCTABLE_CLASSES; c++)
 		conns += host->cls[c].conns;
-	put_addr(out, "{", "ip", &host->ip);
 	put_number(out, ", ", "conns", conns);
 	put_number(out, ", ", "half_open", host->half_open);
 	put_number(out, ", ", "last_ns", host->last_ns);
-	put_number(out, ", ", "next_conn_id", host->next_conn_id);
-	put_number(out, ", ", "use", host->use);
-	put_classes(out, ", ", host);
+	if (is_host) {
+		put_number(out, ", ", "next_conn_id", host->next_conn_id);
+		put_number(out, ", ", "use", host->use);
+	}
+	print_classes_json(out, ", ", host);
 }
 
-static void put_ledger(FILE *out, const struct tctable_ledger *l)
+/* All of a host but the closing brace. */
+static void put_host(FILE *out, const struct tctable_host *host)
+{
+	put_addr(out, "{", "ip", &host->ip);
+	print_host_keys_json(out, host, true);
+}
+
+void print_ledger_value_json(FILE *out, const struct tctable_ledger *l)
 {
 	put_number(out, "{", "received", l->received);
 	put_number(out, ", ", "counted", l->counted.packets);
@@ -182,7 +189,7 @@ void print_host_json(FILE *out, const struct tctable_host *host)
 void print_ledger_json(FILE *out, const struct tctable_ledger *ledger)
 {
 	put_key(out, "{", "ledger");
-	put_ledger(out, ledger);
+	print_ledger_value_json(out, ledger);
 	fputs("}\n", out);
 }
 
@@ -190,7 +197,7 @@ void print_hosts_json_begin(struct print_json *j, FILE *out, const struct tctabl
 {
 	*j = (struct print_json){.out = out};
 	put_key(out, "{", "ledger");
-	put_ledger(out, ledger);
+	print_ledger_value_json(out, ledger);
 	put_key(out, ",\n ", "hosts");
 	fputc('[', out);
 }
@@ -207,9 +214,9 @@ void print_hosts_json_end(struct print_json *j, const struct tctable_host *overf
 {
 	end_list(j);
 	put_key(j->out, ",\n ", "overflow");
-	put_classes(j->out, "{", overflow);
+	print_classes_json(j->out, "{", overflow);
 	put_key(j->out, "},\n ", "forgotten");
-	put_classes(j->out, "{", forgotten);
+	print_classes_json(j->out, "{", forgotten);
 	fputs("}}\n", j->out);
 }
 
@@ -307,7 +314,7 @@ static void put_stats(FILE *out, const char *before, const struct tctable_stats 
 	const uint32_t counters = s->counters < TCTABLE_COUNTERS ? s->counters : TCTABLE_COUNTERS;
 
 	put_key(out, before, "ledger");
-	put_ledger(out, &s->ledger);
+	print_ledger_value_json(out, &s->ledger);
 	put_key(out, ", ", "flows");
 	put_number(out, "{", "capacity", s->flows_capacity);
 	put_number(out, ", ", "live", s->flows_live);

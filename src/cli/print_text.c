@@ -139,7 +139,7 @@ static char *add_number(char *p, const char *word, uint64_t v, unsigned least_di
 }
 
 /* There may be millions, of which printf would need most of the time. */
-void print_host_line(FILE *out, const struct tctable_host *host)
+void print_host_fields(FILE *out, const struct tctable_host *host)
 {
 	char ip[TCTABLE_ADDR_TEXT], line[TCTABLE_ADDR_TEXT + 7 * 32];
 	uint64_t conns;
@@ -153,8 +153,13 @@ void print_host_line(FILE *out, const struct tctable_host *host)
 	p = add_number(p, ".", host->last_ns % NS_PER_SEC / NS_PER_MSEC, 3);
 	p = add_number(p, " next_id=", host->next_conn_id, 1);
 	p = add_number(p, " use=", host->use, 1);
-	*p++ = '\n';
 	fwrite(line, 1, (size_t)(p - line), out);
+}
+
+void print_host_line(FILE *out, const struct tctable_host *host)
+{
+	print_host_fields(out, host);
+	fputc('\n', out);
 }
 
 void print_rest_line(FILE *out, const struct tctable_host *rest)

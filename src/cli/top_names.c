@@ -16,9 +16,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
-#define SETS 512
-#define WAYS 8
+#define SETS   512
+#define WAYS   8
+#define NAP_MS 10
 
 enum state { FREE, WAITS, KNOWN, NAMELESS };
 
@@ -143,4 +145,20 @@ bool top_names_lookup(const struct tctable_addr *ip, char *out, size_t n)
 		snprintf(out, n, "%s", p->name);
 	pthread_mutex_unlock(&names.lock);
 	return is_known;
+}
+
+void top_names_wait(unsigned ms)
+{
+	const struct timespec nap = {.tv_nsec = NAP_MS * 1000000};
+
+	for (unsigned waited = 0; waited < ms; waited += NAP_MS) {
+		bool is_over;
+
+		pthread_mutex_lock(&names.lock);
+		is_over = !names.is_started || !next_waiting();
+		pthread_mutex_unlock(&names.lock);
+		if (is_over)
+			return;
+		nanosleep(&nap, NULL);
+	}
 }

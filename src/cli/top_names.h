@@ -18,4 +18,7 @@
  * asked for it yet, the other thread will. */
 bool top_names_lookup(const struct tctable_addr *ip, char *out, size_t n);
 
+/* Waits until nothing is looked for any more, but not longer than `ms`. */
+void top_names_wait(unsigned ms);
+
 #endif

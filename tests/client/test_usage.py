@@ -40,7 +40,8 @@ class Usage(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertEqual(done.stdout, tctable("-h").stdout)
         for word in ("-i", "-c", "-a", "-d IP", "-s IP", "-S", "-p", "-t, top", "doctor", "--json",
-                     "--socket PATH", "--help", "--version", "/run/tcsniff/tctable.sock"):
+                     "--socket PATH", "NETWORK", "--sort KEY", "-n N",
+                     "--group BITS", "--human", "--csv", "--names", "-w SECONDS", "--help", "--version", "/run/tcsniff/tctable.sock"):
             self.assertRegex(done.stdout, r"(?m)^.*%s\b" % re.escape(word))
 
     def test_version_is_told(self):
@@ -79,7 +80,36 @@ class Usage(unittest.TestCase):
     def test_words_too_many(self):
         self.refused("10.0.0.1", says="'10.0.0.1': a word too many; an address goes behind -d "
                                       "or -s")
-        self.refused("-a", "10.0.0.1", says="'10.0.0.1': a word too many")
+        self.refused("-a", "10.0.0.1", "10.0.0.2", says="'10.0.0.2': a word too many")
+        self.refused("-c", "10.0.0.1", says="'10.0.0.1': a word too many")
+
+    def test_networks_that_are_none(self):
+        for text in ("", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/", "10.0.0.0//8", "2001:db8::/129",
+                     "lan", "1" * 64):
+            self.refused("-a", text, says="'%s': not a network; write one like 10.0.0.0/8 or "
+                                          "2001:db8::/32" % text)
+
+    def test_list_options_say_what_is_wrong(self):
+        for args, says in (
+                (("--sort", "size"), "--sort 'size': give tx, rx, bytes, packets, conns, ip or "
+                                     "last"),
+                (("-n", "0"), "-n '0': give a number of rows from 1 on"),
+                (("-n", "-5"), "-n '-5': give a number of rows from 1 on"),
+                (("-w", "0"), "-w '0': give a time from 100ms to 1d, as in 5 or 500ms"),
+                (("-w", "soon"), "-w 'soon': give a time from 100ms to 1d, as in 5 or 500ms"),
+                (("--group", "/33,/64"), "--group '/33,/64': give the length of a prefix of IPv4 "
+                                         "and of IPv6, as in /24,/64"),
+                (("--group", "/24,/129"), "--group '/24,/129': give the length of a prefix of "
+                                          "IPv4 and of IPv6, as in /24,/64"),
+                (("--group", "/24,"), "--group '/24,': give the length of a prefix of IPv4 and "
+                                      "of IPv6, as in /24,/64"),
+                (("--csv", "--json"), "--human, --csv and --json: give one of them at most"),
+                (("--names", "--group", "/8"), "--names and --group: networks have no names"),
+                (("--sort",), "--sort needs a value behind it"),
+                (("-w",), "-w needs a value behind it")):
+            self.refused("-a", *args, says=says)
+        self.refused("-c", "-n", "5", says="-n goes with -a alone")
+        self.refused("-p", "--human", says="--human goes with -a alone")
 
     def test_closed_standard_output_is_a_failure(self):
         for args in ("--help", "--version"):
