@@ -14,6 +14,7 @@
 #include "cli/command.h"
 #include "cli/exit.h"
 #include "cli/hosts_options.h"
+#include "cli/metrics.h"
 #include "cli/print.h"
 #include "cli/top.h"
 
@@ -56,6 +57,7 @@ static void print_help(FILE *out)
 		else
 			fprintf(out, "  -%c%-14s%s\n", commands[i].letter,
 				commands[i].has_ip ? " IP" : "", commands[i].help);
+	fputs("  metrics         for Prometheus: 'tctable metrics --help'\n", out);
 	fputs("  -t, top         a live view in the terminal: 'tctable top --help'\n", out);
 	fputs("\n"
 	      "Of -a:\n"
@@ -312,6 +314,9 @@ int main(int argc, char **argv)
 	word = top_word(argc, argv);
 	if (word)
 		return top_main(argc, argv, word);
+	word = metrics_word(argc, argv);
+	if (word)
+		return metrics_main(argc, argv, word);
 	status = parse_options(&o, argc, argv);
 	if (status != EXIT_DONE)
 		return status;

@@ -39,9 +39,10 @@ class Usage(unittest.TestCase):
         done = tctable("--help")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertEqual(done.stdout, tctable("-h").stdout)
-        for word in ("-i", "-c", "-a", "-d IP", "-s IP", "-S", "-p", "-t, top", "doctor", "--json",
-                     "--socket PATH", "NETWORK", "--sort KEY", "-n N",
-                     "--group BITS", "--human", "--csv", "--names", "-w SECONDS", "--help", "--version", "/run/tcsniff/tctable.sock"):
+        for word in ("-i", "-c", "-a", "-d IP", "-s IP", "-S", "-p", "-t, top", "doctor",
+                     "metrics", "--json", "--socket PATH", "NETWORK", "--sort KEY", "-n N",
+                     "--group BITS", "--human", "--csv", "--names", "-w SECONDS", "--help",
+                     "--version", "/run/tcsniff/tctable.sock"):
             self.assertRegex(done.stdout, r"(?m)^.*%s\b" % re.escape(word))
 
     def test_version_is_told(self):

@@ -177,8 +177,8 @@ def script_of(shell, words):
     """What a completion offers for the last word."""
     folder = os.path.join(os.environ["TCSNIFF_ROOT"], "contrib", "completions")
     if shell == "bash":
-        text = 'source "%s/tcsniff.bash"; COMP_WORDS=(%s); COMP_CWORD=%d; _%s "${COMP_WORDS[0]}"; ' \
-               'printf "%%s\\n" "${COMPREPLY[@]}"' % (
+        text = 'source "%s/tcsniff.bash"; COMP_WORDS=(%s); COMP_CWORD=%d; ' \
+               '_%s "${COMP_WORDS[0]}"; printf "%%s\\n" "${COMPREPLY[@]}"' % (
                    folder, " ".join("'%s'" % w for w in words), len(words) - 1,
                    os.path.basename(words[0]))
         done = subprocess.run(["bash", "-c", text], capture_output=True, text=True, check=True)

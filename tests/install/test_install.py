@@ -65,7 +65,12 @@ class Install(unittest.TestCase):
             found |= {os.path.join(folder, name) for name in files}
         real = os.path.realpath(self.library)
         self.assertRegex(os.path.basename(real), r"^libtctable\.so\.0\.\d+\.\d+$")
+        share = os.path.dirname(self.man)
+        bash = os.path.join(share, "bash-completion", "completions")
+        self.assertEqual(os.readlink(os.path.join(bash, "tctable")), "tcsniff")
         self.assertEqual(found, {
+            os.path.join(bash, "tcsniff"), os.path.join(bash, "tctable"),
+            os.path.join(share, "zsh", "vendor-completions", "_tcsniff"),
             self.tcsniff, self.tctable, self.library, real,
             os.path.join(self.lib, "libtctable.so"),
             os.path.join(self.lib, "pkgconfig", "tctable.pc"),

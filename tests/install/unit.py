@@ -33,7 +33,7 @@ OF_SYSTEMD_ALONE = {
     "RestartPreventExitStatus", "TimeoutStopSec", "RuntimeDirectoryPreserve", "DevicePolicy",
     "IPAddressDeny", "KeyringMode", "RemoveIPC", "ProtectHostname", "ProtectClock",
     "ProtectKernelLogs", "ProtectKernelModules", "RestrictRealtime", "RestrictSUIDSGID",
-    "LockPersonality", "PrivateIPC", "PrivateMounts",
+    "LockPersonality", "PrivateIPC", "PrivateMounts", "IPAddressAllow", "DynamicUser", "ProcSubset",
 }
 APPLIED = {
     "ExecStart", "ExecReload", "User", "Group", "AmbientCapabilities", "CapabilityBoundingSet",
