@@ -8,7 +8,7 @@ import re
 import unittest
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-DOCS = ("README.md", "HACKING.md")
+DOCS = ("README.md", "HACKING.md", "SECURITY.md")
 # A word in backticks that begins with one of our folders is a path.
 FOLDERS = [name for top in ("", "src") for name in os.listdir(os.path.join(ROOT, top))
            if os.path.isdir(os.path.join(ROOT, top, name)) and name not in ("build", ".git")]
