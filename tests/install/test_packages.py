@@ -27,8 +27,8 @@ from hardening import wanting
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "live")]
-PARTS = ("LICENSE", "README.md", "contrib", "debian", "docs", "include", "man", "meson.build",
-         "meson_options.txt", "src", "tools")
+PARTS = ("LICENSE", "README.md", "SECURITY.md", "contrib", "debian", "docs", "examples", "include",
+         "man", "meson.build", "meson_options.txt", "src", "tools")
 TOOLS = ("dpkg-buildpackage", "dh", "lintian", "systemd-analyze", "systemd-sysusers",
          "systemd-tmpfiles", "ip", "unshare", "gcc", "pkg-config")
 PACKAGES = ("tcsniff", "libtctable0", "libtctable-dev")

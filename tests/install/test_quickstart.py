@@ -15,7 +15,7 @@ import tempfile
 import unittest
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-PARTS = ("include", "man", "pcaps", "src", "tools", "meson.build", "meson_options.txt")
+PARTS = ("contrib", "include", "man", "pcaps", "src", "tools", "meson.build", "meson_options.txt")
 
 
 class Quickstart(unittest.TestCase):
