@@ -193,6 +193,8 @@ class Packages(unittest.TestCase):
                          "^tcsniff:tcsniff 750")
         # Not before somebody has told it where to listen.
         self.assertIn("disabled", self.run_in("systemctl", "is-enabled", "tcsniff", status=1))
+        self.assertIn("disabled", self.run_in("systemctl", "is-enabled", "tctable-metrics",
+                                              status=1))
         self.assertIn("nothing to listen to", self.run_in("tcsniff", "--check-config", status=2))
         with open(self.path("/etc/tcsniff/tcsniff.conf"), "a", encoding="utf-8") as f:
             f.write("interface = v2\nfilter = udp\ninner = 10.1.0.0/16\n")
@@ -205,7 +207,10 @@ class Packages(unittest.TestCase):
                                                 "/usr/share/man/man8/tcsniff.8.gz").lower())
 
     def look_at_the_unit(self):
-        for unit in glob.glob(self.path("/lib/systemd/system/tc*.service")):
+        units = glob.glob(self.path("/lib/systemd/system/tc*.service"))
+        self.assertEqual({os.path.basename(unit) for unit in units},
+                         {"tcsniff.service", "tctable-metrics.service"})
+        for unit in units:
             path = "/lib/systemd/system/" + os.path.basename(unit)
             self.assertEqual(self.run_in("systemd-analyze", "verify", "--man=no", path), "")
         said = self.run_in("systemd-analyze", "security", "--offline=yes", "--no-pager",
