@@ -177,10 +177,13 @@ static int print_all_hosts(const struct command_request *r)
 /* What was there at one time. All arrays are of `n`, and owned. */
 struct look {
 	struct hosts hosts;
-	struct group_net *nets; /* NULL: they are hosts */
+	/* Sums of networks, and which these are; NULL: hosts are listed. */
+	struct tctable_host *sums;
+	struct group_net *nets;
 	struct tctable_rate *rates;
 	size_t *order;
-	size_t n;
+	size_t hosts_n; /* in the network that is asked for */
+	size_t n;	/* that are listed: as many, or networks */
 	uint64_t at_ns; /* of a clock that is not set */
 	struct tctable_ledger ledger;
 	struct tctable_info info;
@@ -189,6 +192,7 @@ struct look {
 static void look_free(struct look *l)
 {
 	free(l->hosts.list.at);
+	free(l->sums);
 	free(l->nets);
 	free(l->rates);
 	free(l->order);
@@ -205,6 +209,11 @@ static uint64_t monotonic_ns(void)
 static struct tctable_host *look_hosts(const struct look *l)
 {
 	return (struct tctable_host *)l->hosts.list.at;
+}
+
+static const struct tctable_host *look_listed(const struct look *l)
+{
+	return l->sums ? l->sums : look_hosts(l);
 }
 
 static int look_ask(struct look *l, const struct command_request *r)
@@ -224,18 +233,23 @@ static int look_arrange(struct look *l, const struct hosts_conf *c, const struct
 {
 	const size_t room = l->hosts.list.n ? l->hosts.list.n : 1;
 
-	l->n = hosts_in_net(c, look_hosts(l), l->hosts.list.n);
+	l->n = l->hosts_n = hosts_in_net(c, look_hosts(l), l->hosts.list.n);
 	l->order = reallocarray(NULL, room, sizeof(*l->order));
+	l->sums = c->is_grouped ? reallocarray(NULL, room, sizeof(*l->sums)) : NULL;
 	l->nets = c->is_grouped ? reallocarray(NULL, room, sizeof(*l->nets)) : NULL;
 	l->rates = before ? reallocarray(NULL, room, sizeof(*l->rates)) : NULL;
-	if (!l->order || (c->is_grouped && !l->nets) || (before && !l->rates))
+	if (!l->order || (c->is_grouped && (!l->sums || !l->nets)) || (before && !l->rates))
 		return -ENOMEM;
-	if (l->nets)
-		l->n = group_sum(&c->group, look_hosts(l), l->nets, l->n);
 	if (before)
-		hosts_rates(l->rates, look_hosts(l), l->n, look_hosts(before), before->n,
-			    l->at_ns - before->at_ns);
-	return hosts_order(l->order, look_hosts(l), l->rates, l->n, c->key);
+		hosts_rates(l->rates, look_hosts(l), l->hosts_n, look_hosts(before),
+			    before->hosts_n, l->at_ns - before->at_ns);
+	if (c->is_grouped && l->n) {
+		memcpy(l->sums, look_hosts(l), l->n * sizeof(*l->sums));
+		l->n = group_sum(&c->group, l->sums, l->nets, l->n);
+		if (before)
+			hosts_rates_of_nets(l->rates, l->nets, l->n);
+	}
+	return hosts_order(l->order, look_listed(l), l->rates, l->n, c->key);
 }
 
 /* So that what is known by then is printed. */
@@ -255,7 +269,7 @@ static void look_print(const struct look *l, const struct command_request *r, bo
 	const bool is_all = !c->net.family && !c->is_grouped && !c->rows;
 	const struct hosts_print p = {
 		.ledger = &l->ledger,
-		.hosts = look_hosts(l),
+		.hosts = look_listed(l),
 		.nets = l->nets,
 		.rates = l->rates,
 		.order = l->order,

@@ -93,6 +93,27 @@ void hosts_rates(struct tctable_rate *rates, const struct tctable_host *now, siz
 	}
 }
 
+static void add_counter(struct tctable_counter *sum, const struct tctable_counter *c)
+{
+	sum->packets += c->packets;
+	sum->bytes += c->bytes;
+}
+
+void hosts_rates_of_nets(struct tctable_rate *rates, const struct group_net *nets, size_t n)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct tctable_rate sum = {.tx = {0, 0}};
+
+		for (uint64_t h = 0; h < nets[i].hosts; h++, at++) {
+			add_counter(&sum.tx, &rates[at].tx);
+			add_counter(&sum.rx, &rates[at].rx);
+		}
+		rates[i] = sum;
+	}
+}
+
 /* --- order ---------------------------------------------------------------------- */
 
 struct rank {

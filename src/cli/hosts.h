@@ -50,6 +50,10 @@ size_t hosts_in_net(const struct hosts_conf *c, struct tctable_host *hosts, size
 void hosts_rates(struct tctable_rate *rates, const struct tctable_host *now, size_t n,
 		 const struct tctable_host *before, size_t before_n, uint64_t ns);
 
+/* Adds up the rates of hosts, sorted by address, to those of n networks that have all
+ * of them. The sum of a network falls when a host is forgotten; its rate does not. */
+void hosts_rates_of_nets(struct tctable_rate *rates, const struct group_net *nets, size_t n);
+
 /* Puts the numbers of n hosts in order; what is equal stays in order of addresses.
  * rates: where traffic is the key, it is the rate; NULL: the sum. 0, or -ENOMEM. */
 int hosts_order(size_t *order, const struct tctable_host *hosts, const struct tctable_rate *rates,

@@ -126,6 +126,25 @@ static void rates_are_since_the_look_before(void **state)
 	assert_int_equal(r[3].tx.packets, 1);
 }
 
+static void rates_of_networks_are_those_of_their_hosts(void **state)
+{
+	const struct tctable_host before[] = {host("10.0.0.1", 10, 0), host("10.0.0.2", 900, 0),
+					      host("10.0.1.1", 1, 0)};
+	struct tctable_host now[] = {host("10.0.0.1", 14, 0), host("10.0.0.3", 2, 0),
+				     host("10.0.1.1", 3, 6)};
+	const struct group_conf c = {24, 64};
+	struct group_net nets[3];
+	struct tctable_rate r[3];
+
+	(void)state;
+	hosts_rates(r, now, 3, before, 3, 2 * NS_PER_SEC);
+	assert_int_equal(group_sum(&c, now, nets, 3), 2);
+	hosts_rates_of_nets(r, nets, 2);
+	assert_int_equal(r[0].tx.packets, 3); /* although its sum has fallen */
+	assert_int_equal(r[1].tx.packets, 1);
+	assert_int_equal(r[1].rx.packets, 3);
+}
+
 static void assert_order(enum hosts_key key, const struct tctable_rate *rates, const char *expected)
 {
 	const struct tctable_host h[] = {host("10.0.0.1", 5, 1), host("10.0.0.2", 8, 1),
@@ -177,6 +196,7 @@ int main(void)
 		cmocka_unit_test(prefixes_are_read_as_written),
 		cmocka_unit_test(sums_have_all_of_their_hosts),
 		cmocka_unit_test(rates_are_since_the_look_before),
+		cmocka_unit_test(rates_of_networks_are_those_of_their_hosts),
 		cmocka_unit_test(the_most_come_first_and_equals_by_address),
 		cmocka_unit_test(only_hosts_of_the_network_are_kept),
 	};
