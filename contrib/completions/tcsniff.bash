@@ -40,10 +40,11 @@ _tctable()
 
 	case " ${COMP_WORDS[*]} " in
 	*" top "* | *" -t "*) view=top ;;
+	*" metrics "*) view=metrics ;;
 	esac
 	case $before in
 	--sort)
-		if [ -n "$view" ]; then
+		if [ "$view" = top ]; then
 			COMPREPLY=($(compgen -W "host tx rx txp rxp total conn half" -- "$word"))
 		else
 			COMPREPLY=($(compgen -W "tx rx bytes packets conns ip last" -- "$word"))
@@ -55,7 +56,7 @@ _tctable()
 	*)
 		case $word in
 		-*) COMPREPLY=($(compgen -W "$(_tcsniff_options "$1" $view)" -- "$word")) ;;
-		*) COMPREPLY=($(compgen -W "${view:-top doctor}" -- "$word")) ;;
+		*) COMPREPLY=($(compgen -W "${view:-top doctor metrics}" -- "$word")) ;;
 		esac ;;
 	esac
 }

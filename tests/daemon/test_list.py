@@ -207,6 +207,11 @@ class Completion(unittest.TestCase):
             keys = script_of(shell, [test_tctable.TCTABLE, "top", "--sort", ""])
             self.assertIn("half", keys)
             self.assertIn("--once", script_of(shell, [test_tctable.TCTABLE, "top", "-"]))
+            for view in ("top", "metrics"):
+                text = subprocess.run([test_tctable.TCTABLE, view, "--help"], capture_output=True,
+                                      text=True, check=True).stdout
+                self.assertLessEqual(set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text)),
+                                     script_of(shell, [test_tctable.TCTABLE, view, "-"]))
             self.assertIn("lo", script_of(shell, [test_tctable.TCSNIFF, "-i", ""]))
 
 
