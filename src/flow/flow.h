@@ -85,6 +85,16 @@ static inline enum pkt_class flow_class(const struct flow *f)
 	return f->state <= FLOW_ICMP_ANSWERED ? PKT_ICMP : PKT_OTHER;
 }
 
+/* State and flags as they lie behind ports, protocol and family, in one word. */
+static inline uint64_t flow_state_word(enum flow_state state, unsigned flags)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return (uint64_t)state << 48 | (uint64_t)flags << 56;
+#else
+	return (uint64_t)state << 8 | flags;
+#endif
+}
+
 static inline unsigned flow_orig_side_of(unsigned flags)
 {
 	return flags / FLOW_ORIG_SIDE % 2;

@@ -100,6 +100,10 @@ void flow_table_hash(const struct flow_table *t, struct pkt *p);
  * that wants a new one): see flow_table_start(). */
 struct flow *flow_table_touch(struct flow_table *t, const struct pkt *p);
 
+/* Hot path. Whether a look at the index is enough to say that there is no flow of p,
+ * as nearly always if there is none; then flow_table_touch() need not be asked. */
+bool flow_table_lacks(const struct flow_table *t, const struct pkt *p);
+
 /* The hosts of a flow, by side. */
 struct flow_hosts {
 	uint32_t of[2];

@@ -251,6 +251,8 @@ static void send(struct model *m, unsigned k, struct pkt *p)
 	m->ts_ns = p->ts_ns;
 	m->replacing = f->is_live && closing && is_syn(p) ? k : NO_KEY;
 	m->opening = NO_KEY;
+	/* It may think that there is one where there is none, not the other way round. */
+	expect(!f->is_live || !flow_table_lacks(m->table, p), m->seed, m->step);
 	if (!f->is_live || is_over(m, f, p->ts_ns) || m->replacing == k) {
 		expect(flow_table_touch(m->table, p) == NULL, m->seed, m->step);
 		expect(!f->is_live, m->seed, m->step);
@@ -743,7 +745,7 @@ static void table_takes_as_many_flows_as_it_was_made_for(void **state)
 	enum { FLOWS = 100000 };
 	struct model *m = tcp_model_new(FLOWS, UINT64_MAX);
 	const uint32_t host[2] = {1, 2}, id[2] = {0, 0};
-	unsigned refused = 0;
+	unsigned refused = 0, lacked = 0;
 
 	(void)state;
 	for (uint32_t i = 0; i < FLOWS; i++) {
@@ -753,6 +755,7 @@ static void table_takes_as_many_flows_as_it_was_made_for(void **state)
 		memcpy(p.key.addr[0].b + 8, &i, sizeof(i));
 		p.key.family = ADDR_V6;
 		hash(m, &p);
+		lacked += flow_table_lacks(m->table, &p);
 		assert_null(flow_table_touch(m->table, &p));
 		place = flow_table_place(m->table, &p);
 		if (place == FLOW_NO_PLACE) {
@@ -762,8 +765,11 @@ static void table_takes_as_many_flows_as_it_was_made_for(void **state)
 		assert_ptr_not_equal(flow_table_start(m->table, place, &p, host, id), NULL);
 		p.side = 1; /* answered at once, so that none is droppable */
 		assert_non_null(flow_table_touch(m->table, &p));
+		assert_false(flow_table_lacks(m->table, &p));
 	}
 	assert_in_range(refused, 0, FLOWS / 1000);
+	assert_in_range(lacked, FLOWS - FLOWS / 1000,
+			FLOWS); /* the index tells, as good as always */
 	model_free(m);
 }
 
