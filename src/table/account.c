@@ -26,6 +26,17 @@ static uint32_t host_of(struct account *a, const struct addr *ip, uint8_t family
 	return inner_has(a->inner, ip, family) ? host_dir_touch(a->hosts, ip, family) : HOST_NONE;
 }
 
+/* Which of a connection's sides is a host is as good as random, and a wrong guess of
+ * the processor at it costs more than putting them in order, HOST_NONE being the
+ * highest number. */
+static inline struct account_hosts hosts_by_number(const uint32_t host[2])
+{
+	const uint32_t low = host[0] < host[1] ? host[0] : host[1];
+	const uint32_t high = host[0] < host[1] ? host[1] : host[0];
+
+	return (struct account_hosts){low, low == high ? HOST_NONE : high};
+}
+
 /* Whether this worker has no connection of a host. */
 static inline bool has_none(const struct account *a, uint32_t host)
 {
@@ -49,37 +60,47 @@ static void let_go(struct account *a, uint32_t host)
 
 /* Holds both hosts for a connection, which may end others of them to get its
  * place. False if one of them is being forgotten this very moment. */
-static bool hold_hosts(struct account *a, const uint32_t host[2])
+static bool hold_hosts(struct account *a, struct account_hosts h)
 {
-	if (!hold(a, host[0]))
+	if (!hold(a, h.first))
 		return false;
-	if (host[1] != host[0] && !hold(a, host[1])) {
-		let_go(a, host[0]);
+	if (!hold(a, h.second)) {
+		let_go(a, h.first);
 		return false;
 	}
-	a->starting[0] = host[0];
-	a->starting[1] = host[1];
+	a->starting = h;
 	return true;
 }
 
-/* The connection has begun, or could not. */
-static void start_is_over(struct account *a)
+/* The connection could not begin. */
+static void give_up_hosts(struct account *a)
 {
-	const uint32_t host[2] = {a->starting[0], a->starting[1]};
+	const struct account_hosts h = a->starting;
 
-	a->starting[0] = a->starting[1] = HOST_NONE;
-	let_go(a, host[0]);
-	if (host[1] != host[0])
-		let_go(a, host[1]);
+	a->starting = (struct account_hosts){HOST_NONE, HOST_NONE};
+	let_go(a, h.first);
+	let_go(a, h.second);
 }
 
-static void take_ids(struct account *a, const uint32_t host[2], uint32_t id[2])
+/* The connection has begun: by being counted it holds them itself. */
+static void start_is_over(struct account *a)
 {
-	id[0] = host[0] == HOST_NONE ? 0 : (uint32_t)host_dir_conn_id(a->hosts, host[0]);
-	if (host[1] == host[0])
-		id[1] = id[0];
-	else
-		id[1] = host[1] == HOST_NONE ? 0 : (uint32_t)host_dir_conn_id(a->hosts, host[1]);
+	a->starting = (struct account_hosts){HOST_NONE, HOST_NONE};
+}
+
+static uint32_t take_id(struct account *a, uint32_t host)
+{
+	return host == HOST_NONE ? 0 : (uint32_t)host_dir_conn_id(a->hosts, host);
+}
+
+/* An id in each of the hosts, by side. */
+static void take_ids(struct account *a, const uint32_t host[2], struct account_hosts h,
+		     uint32_t id[2])
+{
+	const uint32_t first = take_id(a, h.first), second = take_id(a, h.second);
+
+	for (unsigned s = 0; s < 2; s++)
+		id[s] = host[s] == h.first ? first : second;
 }
 
 /* The address that is a host by the direction of the frame; NULL: neither. */
@@ -133,10 +154,11 @@ static void row_conn_ended(struct account *a, const struct flow *f, uint32_t hos
 /* Adds to the live and half-open connections of the flow's hosts. */
 static void count_conns(struct account *a, const struct flow *f, int conns, int half_open)
 {
-	if (f->host[0] != HOST_NONE)
-		row_conns(a, f, f->host[0], conns, half_open);
-	if (f->host[1] != HOST_NONE && f->host[1] != f->host[0])
-		row_conns(a, f, f->host[1], conns, half_open);
+	const struct account_hosts h = hosts_by_number(f->host);
+
+	row_conns(a, f, h.first, conns, half_open);
+	if (h.second != HOST_NONE)
+		row_conns(a, f, h.second, conns, half_open);
 }
 
 /* At the first fragment of a batch: asks for the memory that it and the others
@@ -187,23 +209,25 @@ static struct flow *start_flow(struct account *a, const struct pkt *p, uint32_t 
 			       enum ledger_untracked *reason)
 {
 	uint32_t id[2], place;
+	struct account_hosts h;
 	struct flow *f;
 
 	*reason = LEDGER_HOST_LIMIT;
 	for (;;) {
-		if (host[0] == a->overflow || host[1] == a->overflow)
+		h = hosts_by_number(host);
+		if (h.first == a->overflow || h.second == a->overflow)
 			return NULL;
-		if (hold_hosts(a, host))
+		if (hold_hosts(a, h))
 			break;
 		hosts_of(a, p, host);
 	}
 	place = flow_table_place(a->flows, p);
 	if (place == FLOW_NO_PLACE) {
-		start_is_over(a);
+		give_up_hosts(a);
 		*reason = LEDGER_TABLE_FULL;
 		return NULL;
 	}
-	take_ids(a, host, id);
+	take_ids(a, host, h, id);
 	f = flow_table_start(a->flows, place, p, host, id);
 	count_conns(a, f, 1, flow_state_is_half_open(f->state));
 	start_is_over(a);
@@ -211,7 +235,7 @@ static struct flow *start_flow(struct account *a, const struct pkt *p, uint32_t 
 }
 
 /* Looks up the hosts of the n packets of the batch that seem to begin flows,
- * three steps side by side: starting a flow is mostly waiting for memory. */
+ * step by step for all of them: starting a flow is mostly waiting for memory. */
 static void find_fresh_hosts(struct account *a, const uint8_t *at, unsigned n)
 {
 	struct {
@@ -219,7 +243,7 @@ static void find_fresh_hosts(struct account *a, const uint8_t *at, unsigned n)
 		uint32_t *host;
 		const struct pkt *p;
 		const struct addr *ip;
-	} asked[2 * ACCOUNT_BATCH];
+	} asked[2 * ACCOUNT_BATCH + 1]; /* one is written in vain */
 	unsigned fresh_n = 0, asked_n = 0;
 
 	for (unsigned i = 0; i < n; i++) {
@@ -234,14 +258,14 @@ static void find_fresh_hosts(struct account *a, const uint8_t *at, unsigned n)
 			const struct addr *ip = &p->key.addr[s];
 
 			f->host[s] = HOST_NONE;
-			if (!inner_has(a->inner, ip, p->family))
-				continue;
-			asked[asked_n].hash = host_dir_hash(a->hosts, ip, p->family);
 			asked[asked_n].host = &f->host[s];
 			asked[asked_n].p = p;
-			asked[asked_n++].ip = ip;
+			asked[asked_n].ip = ip;
+			asked_n += inner_has(a->inner, ip, p->family);
 		}
 	}
+	for (unsigned i = 0; i < asked_n; i++)
+		asked[i].hash = host_dir_hash(a->hosts, asked[i].ip, asked[i].p->family);
 	for (unsigned i = 0; i < asked_n; i++)
 		host_dir_prefetch(a->hosts, asked[i].hash);
 	for (unsigned i = 0; i < asked_n; i++) {
@@ -287,6 +311,7 @@ static void count_unknown(struct account *a, const struct pkt *p, bool is_known,
 static uint32_t attach_host(struct account *a, struct flow *f, const struct pkt *p, unsigned side)
 {
 	uint32_t host[2], id[2];
+	struct account_hosts h;
 
 	do {
 		hosts_of(a, p, host);
@@ -294,8 +319,9 @@ static uint32_t attach_host(struct account *a, struct flow *f, const struct pkt 
 		if (host[side] == HOST_NONE || host[side] == a->overflow ||
 		    host[side] == f->host[!side])
 			return host[side];
-	} while (!hold_hosts(a, host));
-	take_ids(a, host, id);
+		h = hosts_by_number(host);
+	} while (!hold_hosts(a, h));
+	take_ids(a, host, h, id);
 	flow_table_attach(a->flows, f, side, host[side], id[side]);
 	row_conns(a, f, host[side], 1, flow_state_is_half_open(f->state));
 	start_is_over(a);
@@ -321,13 +347,16 @@ static void find_hosts_by_way(struct account *a, const struct pkt *p, uint32_t h
 	host[side] = f->host[side] != HOST_NONE ? f->host[side] : attach_host(a, f, p, side);
 }
 
-/* Finds or starts the flow of a packet, and its hosts, by side. `fresh` are the
- * hosts that are known, or NULL. */
+/* Finds or starts the flow of a packet that is not as usual, and its hosts, by
+ * side. `fresh` are the hosts that are known, of a packet that seems to begin a
+ * flow, or NULL. */
 static void find_hosts(struct account *a, const struct pkt *p, const uint32_t *fresh,
 		       uint32_t host[2], struct ledger *l)
 {
-	struct flow *f = p->kind == PKT_KIND_FLOW ? flow_table_touch(a->flows, p) : NULL;
+	struct flow *f = NULL;
 
+	if (p->kind == PKT_KIND_FLOW && !(fresh && flow_table_lacks(a->flows, p)))
+		f = flow_table_touch(a->flows, p);
 	if (f) {
 		if (p->fragment)
 			note_first(a, p, f, l);
@@ -345,23 +374,25 @@ static void find_hosts(struct account *a, const struct pkt *p, const uint32_t *f
 static void find_all_hosts(struct account *a, struct ledger *l)
 {
 	const struct account_fresh *fresh = a->fresh;
-	unsigned i = 0;
+	const unsigned n = a->pkts_n;
 
-	for (;; i++) {
-		const struct pkt *p;
+	for (unsigned i = 0;; i++) {
+		const unsigned usual = fresh->at < n ? fresh->at : n;
 
-		if (!a->by_way)
-			i = flow_table_touch_run(a->flows, a->pkts, i, a->pkts_n, a->hosts_of);
-		if (i == a->pkts_n)
+		i = flow_table_touch_run(a->flows, a->pkts, i, usual, a->hosts_of);
+		if (i == n)
 			return;
-		p = &a->pkts[i];
-		while (fresh->at < i)
-			fresh++;
-		if (a->by_way)
-			find_hosts_by_way(a, p, a->hosts_of[i].of, l);
+		if (i == usual)
+			find_hosts(a, &a->pkts[i], fresh++->host, a->hosts_of[i].of, l);
 		else
-			find_hosts(a, p, fresh->at == i ? fresh->host : NULL, a->hosts_of[i].of, l);
+			find_hosts(a, &a->pkts[i], NULL, a->hosts_of[i].of, l);
 	}
+}
+
+static void find_all_hosts_by_way(struct account *a, struct ledger *l)
+{
+	for (unsigned i = 0; i < a->pkts_n; i++)
+		find_hosts_by_way(a, &a->pkts[i], a->hosts_of[i].of, l);
 }
 
 /* Puts an end of p behind the ones there are, and returns the place behind it.
@@ -444,7 +475,10 @@ void account_batch(struct account *a, const struct frame *frames, unsigned n)
 	a->pkts_n = good;
 	a->has_asked = false;
 	find_fresh_hosts(a, fresh, flow_table_prefetch(a->flows, a->pkts, good, fresh));
-	find_all_hosts(a, &l);
+	if (a->by_way)
+		find_all_hosts_by_way(a, &l);
+	else
+		find_all_hosts(a, &l);
 	count_hosts(a, &l);
 	complete(&l, n - good);
 	ledger_add(&a->ledger, &l);
@@ -458,19 +492,20 @@ void account_clock(struct account *a, uint64_t now_ns)
 		fragments_clock(a->fragments, now_ns);
 }
 
+static void host_conn_ended(struct account *a, const struct flow *f, uint32_t host, uint64_t end_ns)
+{
+	row_conn_ended(a, f, host, end_ns);
+	if (host != a->starting.first && host != a->starting.second)
+		let_go(a, host);
+}
+
 void account_flow_ended(void *arg, const struct flow *f, uint64_t end_ns)
 {
-	struct account *a = arg;
+	const struct account_hosts h = hosts_by_number(f->host);
 
-	for (unsigned s = 0; s < 2; s++) {
-		const uint32_t host = f->host[s];
-
-		if (host == HOST_NONE || (s && host == f->host[0]))
-			continue;
-		row_conn_ended(a, f, host, end_ns);
-		if (host != a->starting[0] && host != a->starting[1])
-			let_go(a, host);
-	}
+	host_conn_ended(arg, f, h.first, end_ns);
+	if (h.second != HOST_NONE)
+		host_conn_ended(arg, f, h.second, end_ns);
 }
 
 void account_flow_opened(void *arg, const struct flow *f)

@@ -36,6 +36,11 @@ struct account_fresh {
 	uint8_t at;
 };
 
+/* The hosts of a connection, whatever their sides. It has one at least. */
+struct account_hosts {
+	uint32_t first, second; /* the latter is nearly always HOST_NONE */
+};
+
 struct probe;
 struct settings;
 
@@ -61,7 +66,7 @@ struct account {
 	struct pkt_decoder decoder;
 	bool has_asked; /* for the fragments of this batch */
 	unsigned pkts_n;
-	uint32_t starting[2]; /* hosts of the connection that begins just now */
+	struct account_hosts starting; /* of the connection that begins just now */
 	struct pkt pkts[ACCOUNT_BATCH];
 	struct flow_hosts hosts_of[ACCOUNT_BATCH];	/* of the same packets */
 	struct account_end ends[2 * ACCOUNT_BATCH + 2]; /* one at a time is written in vain */

@@ -22,7 +22,8 @@
 #include "base/atomics.h"
 #include "base/hash.h"
 
-#define GONE 0x80000000u
+#define GONE	     0x80000000u
+#define HEADS_A_HOST 4 /* a scan asks for hosts that are not there: chains are to be short */
 
 struct entry {
 	struct addr ip;
@@ -43,6 +44,7 @@ struct host_dir {
 	uint32_t hosts_max;
 	uint32_t hosts_limit; /* at most hosts_max; atomic */
 	uint64_t hash_mask;
+	bool is_shared; /* several threads take ids */
 	uint64_t secret[HOST_DIR_SECRETS];
 	uint64_t released;    /* entries ever given back */
 	pthread_mutex_t lock; /* for everything below, and for links */
@@ -183,7 +185,15 @@ void host_dir_conn_drop(struct host_dir *d, uint32_t i)
 
 uint64_t host_dir_conn_id(struct host_dir *d, uint32_t i)
 {
-	return __atomic_fetch_add(&d->entries[i].next_id, 1, __ATOMIC_RELAXED);
+	uint64_t *next = &d->entries[i].next_id;
+	const uint64_t id = load_relaxed(next);
+
+	/* A locked instruction waits for all stores before it, to lines that are
+	 * still coming. */
+	if (d->is_shared)
+		return __atomic_fetch_add(next, 1, __ATOMIC_RELAXED);
+	store_relaxed(next, id + 1);
+	return id;
 }
 
 bool host_dir_remove(struct host_dir *d, uint32_t i)
@@ -274,12 +284,12 @@ int host_dir_new(struct host_dir **out, const struct host_dir_conf *c, struct ar
 		 struct err *e)
 {
 	struct host_dir *d;
-	uint32_t heads = 64;
+	uint64_t heads = 64;
 
 	if (c->hosts_max == 0 || c->hosts_max >= GONE)
 		return err_set(e, -EINVAL, "a directory of %u hosts: 1 to 2147483647 can be",
 			       c->hosts_max);
-	while (heads < c->hosts_max)
+	while (heads < (uint64_t)c->hosts_max * HEADS_A_HOST && heads <= UINT32_MAX / 2)
 		heads *= 2;
 	d = arena_zalloc(arena, sizeof(*d));
 	if (!d)
@@ -289,7 +299,8 @@ int host_dir_new(struct host_dir **out, const struct host_dir_conf *c, struct ar
 	if (!d->heads || !d->entries)
 		goto no_memory;
 	memset(d->heads, 0xff, (size_t)heads * sizeof(*d->heads)); /* HOST_NONE */
-	d->heads_mask = heads - 1;
+	d->heads_mask = (uint32_t)(heads - 1);
+	d->is_shared = !c->has_one_worker;
 	d->hosts_max = c->hosts_max;
 	d->hosts_limit = c->hosts_max;
 	d->hash_mask = c->hash_mask;

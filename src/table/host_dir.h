@@ -28,6 +28,7 @@ struct host_dir_conf {
 	uint32_t hosts_max; /* 1 .. 2^31 - 1; index hosts_max is the overflow record */
 	uint64_t secret[HOST_DIR_SECRETS]; /* key of the hash, random; copied */
 	uint64_t hash_mask;		   /* ~0; fewer bits make a bad hash for tests */
+	bool has_one_worker;		   /* only one thread ever takes connection ids */
 };
 
 /* 0 and *out set, or -EINVAL / -ENOMEM with e filled. Ends with the arena,

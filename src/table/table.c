@@ -75,7 +75,7 @@ static int account_new(struct account **out, struct table *t, const struct table
 	a->hosts = t->hosts;
 	a->settings_now = &t->settings;
 	a->by_way = c->by_way;
-	a->starting[0] = a->starting[1] = HOST_NONE;
+	a->starting = (struct account_hosts){HOST_NONE, HOST_NONE};
 	pkt_decoder_init(&a->decoder, &c->decap);
 	memcpy(a->decoder.secret, conf.secret, sizeof(a->decoder.secret));
 	a->overflow = c->hosts_max;
@@ -102,7 +102,11 @@ fail:
 
 static int hosts_new(struct table *t, const struct table_conf *c, struct err *e)
 {
-	struct host_dir_conf conf = {.hosts_max = c->hosts_max, .hash_mask = UINT64_MAX};
+	struct host_dir_conf conf = {
+		.hosts_max = c->hosts_max,
+		.hash_mask = UINT64_MAX,
+		.has_one_worker = c->workers == 1,
+	};
 	int ret = fill_secret(conf.secret, sizeof(conf.secret), e);
 
 	if (ret < 0)

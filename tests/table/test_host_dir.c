@@ -38,15 +38,23 @@ static uint8_t family_of(unsigned i)
 	return i % 2 ? ADDR_V4 : ADDR_V6;
 }
 
-static struct host_dir *dir_new(struct arena **arena, uint32_t hosts_max, uint64_t hash_mask)
+static struct host_dir *dir_new_for(struct arena **arena, uint32_t hosts_max, uint64_t hash_mask,
+				    bool has_one_worker)
 {
-	const struct host_dir_conf c = {
-		.hosts_max = hosts_max, .secret = {1, 2, 3, 4}, .hash_mask = hash_mask};
+	const struct host_dir_conf c = {.hosts_max = hosts_max,
+					.secret = {1, 2, 3, 4},
+					.hash_mask = hash_mask,
+					.has_one_worker = has_one_worker};
 	struct host_dir *d;
 
 	assert_int_equal(arena_new(arena, NULL), 0);
 	assert_int_equal(host_dir_new(&d, &c, *arena, NULL), 0);
 	return d;
+}
+
+static struct host_dir *dir_new(struct arena **arena, uint32_t hosts_max, uint64_t hash_mask)
+{
+	return dir_new_for(arena, hosts_max, hash_mask, false);
 }
 
 static void dir_free(struct host_dir *d, struct arena *arena)
@@ -166,7 +174,7 @@ static void random_life_beside_a_list(void **state)
 		struct model m = {.hosts_max = sizes[seed / 4], .seed = seed};
 		struct arena *arena;
 
-		m.dir = dir_new(&arena, m.hosts_max, masks[seed % 4]);
+		m.dir = dir_new_for(&arena, m.hosts_max, masks[seed % 4], seed % 2);
 		assert_int_equal(host_dir_max(m.dir), m.hosts_max);
 		for (m.step = 0; m.step < 10000; m.step++) {
 			work_on(&m, &r, random_below(&r, ADDRS));
