@@ -86,7 +86,7 @@ int listen_open(struct listen *l, const struct options *o, struct table *table, 
 		.fanout = o->fanout,
 		.group = o->fanout_group,
 		.split = split,
-		.split_n = pkt_fanout_program(split),
+		.split_n = pkt_fanout_program(split, &o->decap),
 		.filter = o->filter,
 		.say = say,
 	};

@@ -12,10 +12,8 @@
  * which one counter of all kinds tells.
  *
  * An ICMP error about a tunnel's packet is about the tunnel, not about what
- * was inside. pkt_fanout() goes by the outermost addresses, as the kernel does:
- * all of one tunnel meets in one worker, but a connection that travels by two
- * tunnels between different ends need not. pkt_fanout_with() goes by what
- * counts.
+ * was inside. pkt_fanout() goes by the outermost addresses; pkt_fanout_with()
+ * goes by what counts. The kernel cannot look that deep: see fanout_bpf.h.
  *
  * Threading: a decoder belongs to one thread; its counts may be read by any
  *            through layer_counter_read(). conf does not change after init.

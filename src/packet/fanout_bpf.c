@@ -18,6 +18,10 @@
  * that leave alone), but where the IP packet ends can: M_END. What is behind is
  * padding, and says nothing.
  *
+ * What is in tunnels is out of reach, and connections may change from one tunnel to
+ * another; so all that is opened goes to the first socket. Errors about tunnels go
+ * there, too, as what could not be opened counts by itself.
+ *
  * X is the offset of the header at hand from SKF_NET_OFF, which the link header
  * is below, so that one load reads from either; and M_AT keeps it while X is
  * needed for something else.
@@ -45,19 +49,21 @@ enum label {
 	LABELS_DONE,
 	IPV4,
 	IPV4_ERROR,
+	IPV4_QUOTED,
 	IPV4_OWN,
 	IPV4_SUM,
 	IPV6,
 	EXTENSIONS_DONE,
 	IPV6_ERROR,
+	IPV6_QUOTED,
 	IPV6_OWN,
-	IPV6_SUM,
 	NOTHING,
 	LABELS, /* and from here on those of levels */
 	LABELS_MAX = LABELS + 64
 };
 
 struct program {
+	struct decap_conf decap; /* without defaults */
 	struct sock_filter *out;
 	unsigned n;
 	unsigned at[LABELS_MAX];	 /* where a label stands */
@@ -267,11 +273,81 @@ static void labels(struct program *p)
 	jump(p, NOTHING);
 }
 
+/* --- tunnels that are opened ------------------------------------------------- */
+
+static bool opens(const struct program *p, uint32_t kinds)
+{
+	return p->decap.kinds & kinds;
+}
+
+/* A is an IP protocol: ends with the first socket if it is that of a tunnel. */
+static void tunnel_protocols(struct program *p, uint8_t family)
+{
+	const bool is_v4 = family == ADDR_V4;
+
+	if (opens(p, 1u << DECAP_GRE | 1u << DECAP_ERSPAN))
+		jump_equal(p, PROTO_GRE, NOTHING);
+	if (opens(p, 1u << (is_v4 ? DECAP_IPIP : DECAP_4IN6)))
+		jump_equal(p, PROTO_IPIP, NOTHING);
+	if (opens(p, 1u << (is_v4 ? DECAP_6IN4 : DECAP_IP6IP6)))
+		jump_equal(p, PROTO_IPV6, NOTHING);
+}
+
+static bool opens_udp(const struct program *p)
+{
+	return opens(p, 1u << DECAP_VXLAN | 1u << DECAP_GENEVE | 1u << DECAP_GTPU);
+}
+
+/* X is at a UDP header: ends with the first socket if it is a tunnel's. */
+static void tunnel_ports(struct program *p)
+{
+	const struct decap_conf *c = &p->decap;
+
+	for (uint32_t at = 0; at < 4; at += 2) {
+		load(p, BPF_H, at);
+		if (opens(p, 1u << DECAP_VXLAN)) {
+			jump_equal(p, c->vxlan_port, NOTHING);
+			jump_equal(p, c->vxlan_gpe_port, NOTHING);
+		}
+		if (opens(p, 1u << DECAP_GENEVE))
+			jump_equal(p, c->geneve_port, NOTHING);
+		if (opens(p, 1u << DECAP_GTPU))
+			jump_equal(p, c->gtpu_port, NOTHING);
+	}
+}
+
+/* X is at an IPv4 header: the same of all that it may be. M_OWN is lost, A too. */
+static void ipv4_tunnels(struct program *p)
+{
+	const unsigned done = new_label(p);
+
+	load(p, BPF_B, 9);
+	tunnel_protocols(p, ADDR_V4);
+	if (!opens_udp(p))
+		return;
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, PROTO_UDP);
+	p->out[p->n - 1].jt = 1;
+	jump(p, done);
+	load(p, BPF_H, 6);
+	jump_set(p, 0x3fff, done); /* a fragment, which is not opened */
+	emit(p, BPF_STX, M_OWN);
+	load(p, BPF_B, 0);
+	emit(p, BPF_ALU | BPF_AND | BPF_K, 0x0f);
+	emit(p, BPF_ALU | BPF_LSH | BPF_K, 2);
+	step_a(p);
+	tunnel_ports(p);
+	emit(p, BPF_LDX | BPF_MEM, M_OWN);
+	place(p, done);
+}
+
+/* --- IP ------------------------------------------------------------------------ */
+
 static void ipv4(struct program *p)
 {
 	static const uint8_t errors[] = {3, 4, 5, 11, 12};
 
 	place(p, IPV4);
+	ipv4_tunnels(p);
 	load(p, BPF_B, 9);
 	emit(p, BPF_JMP | BPF_JEQ | BPF_K, PROTO_ICMP);
 	p->out[p->n - 1].jt = 1;
@@ -292,7 +368,11 @@ static void ipv4(struct program *p)
 	place(p, IPV4_ERROR);
 	step(p, 8);
 	load(p, BPF_B, 0);
-	jump_within(p, 0x45, 0x4f, IPV4_SUM); /* of the quoted header, if it can be one */
+	jump_within(p, 0x45, 0x4f, IPV4_QUOTED); /* if it can be one */
+	jump(p, IPV4_OWN);
+	place(p, IPV4_QUOTED);
+	ipv4_tunnels(p);
+	jump(p, IPV4_SUM);
 	place(p, IPV4_OWN);
 	emit(p, BPF_LDX | BPF_MEM, M_OWN);
 	place(p, IPV4_SUM);
@@ -316,8 +396,11 @@ static void extensions(struct program *p)
 
 		place(p, fragment);
 		need(p, 8, IPV6_OWN);
+		load(p, BPF_B, 0);
+		tunnel_protocols(p, ADDR_V6);
 		load(p, BPF_H, 2);
-		jump_set(p, 0xfff8, IPV6_OWN); /* a later one */
+		/* A later one; or, where UDP would be a tunnel if it were whole, any. */
+		jump_set(p, opens_udp(p) ? 0xfff9 : 0xfff8, IPV6_OWN);
 		load(p, BPF_B, 0);
 		step(p, 8);
 		jump(p, next);
@@ -347,6 +430,22 @@ static void extensions(struct program *p)
 	place(p, EXTENSIONS_DONE);
 }
 
+/* A is the protocol of what stands at X, behind IPv6 extensions, and stays. */
+static void ipv6_tunnels(struct program *p)
+{
+	const unsigned done = new_label(p);
+
+	tunnel_protocols(p, ADDR_V6);
+	if (!opens_udp(p))
+		return;
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, PROTO_UDP);
+	p->out[p->n - 1].jt = 1;
+	jump(p, done);
+	tunnel_ports(p);
+	jump(p, IPV6_OWN);
+	place(p, done);
+}
+
 static void ipv6(struct program *p)
 {
 	place(p, IPV6);
@@ -355,6 +454,7 @@ static void ipv6(struct program *p)
 	load(p, BPF_B, 6);
 	step(p, 40);
 	extensions(p);
+	ipv6_tunnels(p);
 	emit(p, BPF_JMP | BPF_JEQ | BPF_K, PROTO_ICMPV6);
 	p->out[p->n - 1].jt = 1;
 	jump(p, IPV6_OWN);
@@ -366,10 +466,15 @@ static void ipv6(struct program *p)
 	step(p, 8);
 	load(p, BPF_B, 0);
 	emit(p, BPF_ALU | BPF_RSH | BPF_K, 4);
-	jump_equal(p, 6, IPV6_SUM); /* of the quoted header */
+	jump_equal(p, 6, IPV6_QUOTED);
+	jump(p, IPV6_OWN);
+	place(p, IPV6_QUOTED);
+	emit(p, BPF_STX, M_OWN);
+	load(p, BPF_B, 6);
+	step(p, 40);
+	ipv6_tunnels(p);
 	place(p, IPV6_OWN);
 	emit(p, BPF_LDX | BPF_MEM, M_OWN);
-	place(p, IPV6_SUM);
 	sum_and_return(p, 8, 8);
 }
 
@@ -380,10 +485,13 @@ static void resolve(struct program *p)
 			p->out[i].k = p->at[p->wanted[i] - 1] - i - 1;
 }
 
-unsigned pkt_fanout_program(struct sock_filter out[FANOUT_BPF_MAX])
+unsigned pkt_fanout_program(struct sock_filter out[FANOUT_BPF_MAX], const struct decap_conf *c)
 {
 	struct program p = {.out = out, .labels = LABELS};
+	struct pkt_decoder d;
 
+	pkt_decoder_init(&d, c); /* which knows the ports */
+	p.decap = d.conf;
 	link_header(&p);
 	tags(&p);
 	pppoe(&p);

@@ -34,6 +34,19 @@ def udp(src, dst, sport=4000, dport=5000, size=30):
     return (ipv6 if ":" in src else ipv4)(src, dst, 17, datagram)
 
 
+def vxlan(packet, src, dst):
+    """An IP packet in VXLAN in UDP over IPv4 (RFC 7348)."""
+    inside = struct.pack(">II", 0x08000000, 7 << 8) + ethernet(
+        IPV6 if packet[0] >> 4 == 6 else IPV4, packet)
+    return ipv4(src, dst, 17, struct.pack(">HHHH", 54321, 4789, 8 + len(inside), 0) + inside)
+
+
+def gre(packet, src, dst):
+    """An IP packet in GRE over IPv4 (RFC 2784)."""
+    kind = IPV6 if packet[0] >> 4 == 6 else IPV4
+    return ipv4(src, dst, 47, struct.pack(">HH", 0, kind) + packet)
+
+
 def plain(src, dst, *args, **kwargs):
     """UDP in an Ethernet frame."""
     return ethernet(IPV6 if ":" in src else IPV4, udp(src, dst, *args, **kwargs))

@@ -57,6 +57,25 @@ class RawFrames(LiveTest):
             self.assertEqual(daemon.ask("-S")["total"]["ledger"]["not_ip"], 0)
             self.assertEqual(daemon.stop()[0], 0)
 
+    def test_connections_that_change_tunnels_are_not_split(self):
+        """There by one tunnel, back by another: between other ends, of another kind."""
+        hosts = ["10.0.0.%d" % n for n in range(1, 25)]
+        for workers in (1, 4):
+            daemon = self.tcsniff(self.right, "-i", "v2", "--fanout", str(workers), "--decap",
+                                  "vxlan,gre")
+            for n, ip in enumerate(hosts):
+                there = frames.vxlan(udp(ip, AWAY), "198.51.100.1", "198.51.100.%d" % (n + 2))
+                back = frames.gre(udp(AWAY, ip, 5000, 4000), "203.0.113.%d" % (n + 2),
+                                  "203.0.113.1")
+                self.sender_1.send(*[frames.ethernet(IPV4, p) for p in (there, back, there)])
+            daemon.wait_received(3 * len(hosts))
+            for ip in hosts:
+                connections = daemon.connections(ip)
+                self.assertEqual([(c["orig"]["packets"], c["reply"]["packets"])
+                                  for c in connections], [(2, 1)], ip)
+            self.assert_sums(daemon.ask("-a"))
+            self.assertEqual(daemon.stop()[0], 0)
+
     # --- filters ---
 
     def test_vlan_in_a_filter_is_the_tag(self):

@@ -32,6 +32,7 @@ static const unsigned sockets[] = {1, 2, 3, 4, 8};
 #define SOCKETS_MAX 8
 
 static struct sock_filter program[FANOUT_BPF_MAX];
+static const struct decap_conf closed;
 static struct bpf_vm vm = {.program = program};
 
 /* --- links -------------------------------------------------------------------- */
@@ -193,7 +194,7 @@ static void kernel_takes_the_program(void **state)
 	/* and would not have taken anything */
 	program[vm.n - 1].code = BPF_LD | BPF_IMM;
 	assert_int_equal(setsockopt(pair[0], SOL_SOCKET, SO_ATTACH_FILTER, &f, sizeof(f)), -1);
-	assert_int_equal(pkt_fanout_program(program), vm.n);
+	assert_int_equal(pkt_fanout_program(program, &closed), vm.n);
 	close(pair[0]);
 	close(pair[1]);
 }
@@ -496,7 +497,6 @@ static bool is_without_length(const uint8_t *bytes, size_t n, size_t ip_n)
 static void damaged_frames_go_where_pkt_fanout_says(void **state)
 {
 	unsigned ok = 0, spread = 0, errors = 0, not_ip = 0, malformed = 0, excused = 0;
-	const struct decap_conf closed = {0};
 	struct random r = {SEED};
 	struct pkt_decoder plain;
 
@@ -583,7 +583,7 @@ int main(void)
 		cmocka_unit_test(damaged_frames_go_where_pkt_fanout_says),
 	};
 
-	vm.n = pkt_fanout_program(program);
+	vm.n = pkt_fanout_program(program, &closed);
 	vm.is_valid = true;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
