@@ -29,7 +29,8 @@
 #define FANOUT_BPF_EXTENSIONS 4 /* IPv6 extension headers before ICMPv6 */
 #define FANOUT_BPF_MAX	      1024
 
-/* Writes the program, of workers that open what c says, and returns its length, at most FANOUT_BPF_MAX. */
+/* Writes the program, for workers that open what c says, and returns its length, at
+ * most FANOUT_BPF_MAX. */
 unsigned pkt_fanout_program(struct sock_filter out[FANOUT_BPF_MAX], const struct decap_conf *c);
 
 #endif
