@@ -37,7 +37,7 @@
 #define WAIT_MS	      200 /* between looks at whether to stop, and at the clock */
 #define HIGH_EVERY    16  /* blocks between looks at how many wait */
 #define FRAME_ALIGNED 2048
-#define AHEAD_BYTES   2048
+#define AHEAD_BYTES   8192 /* of what another CPU has just written: about a batch */
 
 struct ring {
 	int fd;

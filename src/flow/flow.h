@@ -26,6 +26,7 @@
 #define FLOW_ORIG_SIDE	 0x02 /* the originator is side 1 */
 #define FLOW_ANSWERED	 0x04 /* both sides have sent */
 #define FLOW_REPLY_FIRST 0x08 /* ICMP: the first packet was a reply */
+#define FLOW_TCP_LATE	 0x08 /* TCP: its timer may be as late as its timeout */
 #define FLOW_AGED	 0x10 /* has lived for FLOW_STREAM_MS; of use for UDP */
 #define FLOW_CONFIRMED	 0x20 /* a packet came after the first answer; of use for UDP */
 #define FLOW_SPILLED	 0x80 /* its index entry is in its second bucket */

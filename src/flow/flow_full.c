@@ -107,7 +107,7 @@ static uint32_t replace(struct flow_table *t, struct bucket *b, unsigned e, uint
 		t->ended(t->arg, f, ts_ns);
 	}
 	counter_add(&t->stats.live, (uint64_t)-1);
-	t->armed_ns = timeout_ns(t, f);
+	t->armed_ns = timer_latest_ns(t, f);
 	if (f->flags & FLOW_SPILLED)
 		t->buckets[first_bucket(t, hash_flow(t, f))].spilled--;
 	if (b == first) {

@@ -82,7 +82,7 @@ static uint64_t ask_tick(const struct flow_table *t, const struct flow *f, uint6
 {
 	const uint64_t at = tick_of(timeout_ns(t, f));
 
-	if (!is_young_udp(f))
+	if (!is_asked_soon(f))
 		return at;
 	return at < now + t->ask_ticks ? at : now + t->ask_ticks;
 }
@@ -128,13 +128,15 @@ void flow_table_expire(struct flow_table *t, uint32_t i, uint64_t hash)
 	free_slot(t, i, hash);
 }
 
+/* After the stamp of the packet that brings it. */
 static void set_state(struct flow_table *t, struct flow *f, enum flow_state next)
 {
 	const uint32_t i = (uint32_t)(f - t->hot);
 	const enum flow_state old = (enum flow_state)f->state;
+	const uint64_t timer_ns = timer_latest_ns(t, f);
 
 	store_relaxed(&f->state, (uint8_t)next);
-	if (t->timeouts.ns[next] < t->timeouts.ns[old]) {
+	if (timer_ns > timeout_ns(t, f)) {
 		wheel_remove(&t->wheel, i);
 		wheel_add(&t->wheel, i, tick_of(timeout_ns(t, f)));
 	}
@@ -204,14 +206,14 @@ struct flow *flow_table_touch(struct flow_table *t, const struct pkt *p)
 		return NULL;
 	}
 	count(t, f, p);
-	if (next != f->state)
-		set_state(t, f, (enum flow_state)next);
 	flags = t->quick.flags[p->side][f->flags];
 	if (p->ts_ns >= f->last_ns + FLOW_STREAM_MS * NS_PER_MSEC)
 		flags |= FLOW_AGED;
 	store_relaxed(&f->flags, flags);
 	if (p->ts_ns > f->last_ns)
 		store_relaxed(&f->last_ns, p->ts_ns);
+	if (next != f->state)
+		set_state(t, f, (enum flow_state)next);
 	return f;
 }
 
@@ -325,9 +327,7 @@ static enum flow_state first_state(const struct pkt *p)
 static void arm(struct flow_table *t, uint32_t place, const struct flow *f)
 {
 	if (t->armed_ns) {
-		if (t->armed_ns <= timeout_ns(t, f) &&
-		    (!is_young_udp(f) ||
-		     t->armed_ns <= t->quick.now_floor_ns + t->ask_ticks * NS_PER_SEC))
+		if (t->armed_ns <= timer_latest_ns(t, f))
 			return;
 		wheel_remove(&t->wheel, place);
 	}
@@ -466,8 +466,11 @@ static uint64_t timer_due(void *arg, uint32_t i, uint64_t now)
 
 	settle_udp(f, &t->cold[i]);
 	at = deadline_ns(t, f);
-	if (tick_of(at) > now)
+	if (tick_of(at) > now) {
+		if (flow_class(f) == PKT_TCP)
+			store_relaxed(&f->flags, (uint8_t)(f->flags | FLOW_TCP_LATE));
 		return ask_tick(t, f, now);
+	}
 	tell_expired(t, f, at);
 	free_slot(t, i, hash_flow(t, f));
 	return 0;

@@ -39,7 +39,7 @@ struct flow_table {
 	struct flow_timeouts timeouts;
 	struct flow_timeouts emergency;
 	uint64_t soonest_ns[FLOW_STATES];  /* of what holds now, but what UDP may turn out to be */
-	uint32_t ask_ticks;		   /* how often to ask about UDP flows */
+	uint32_t ask_ticks;		   /* how soon to ask: is_asked_soon() */
 	uint32_t enter_above, leave_below; /* live flows: an emergency */
 	uint64_t emergency_ns;		   /* when it began; 0: there is none */
 	uint64_t walk_tick;		   /* of the walk at hand */
@@ -116,15 +116,32 @@ static inline uint64_t tick_of(uint64_t ns) /* the first one that is not before 
 	return (ns + NS_PER_SEC - 1) / NS_PER_SEC;
 }
 
-static inline uint16_t ms_of(uint64_t ns)
-{
-	return (uint16_t)(ns / NS_PER_MSEC);
-}
-
 /* It may be a stream before anybody looks. */
 static inline bool is_young_udp(const struct flow *f)
 {
 	return f->state == FLOW_UDP_UNANSWERED || f->state == FLOW_UDP_ANSWERED;
+}
+
+/* Whether its timer comes within ask_ticks, whatever its timeout. TCP connections
+ * are asked about once, so that those that are short change their state as they
+ * like, without a word to their timers. */
+static inline bool is_asked_soon(const struct flow *f)
+{
+	return is_young_udp(f) || (f->state < FLOW_TCP_STATES && !(f->flags & FLOW_TCP_LATE));
+}
+
+/* The latest that its timer can come. */
+static inline uint64_t timer_latest_ns(const struct flow_table *t, const struct flow *f)
+{
+	const uint64_t ns = timeout_ns(t, f);
+	const uint64_t soon_ns = t->quick.now_floor_ns + t->ask_ticks * NS_PER_SEC;
+
+	return is_asked_soon(f) && soon_ns < ns ? soon_ns : ns;
+}
+
+static inline uint16_t ms_of(uint64_t ns)
+{
+	return (uint16_t)(ns / NS_PER_MSEC);
 }
 
 /* UDP as nf_conntrack has it: a packet after the first answer, FLOW_STREAM_MS

@@ -683,6 +683,62 @@ static void sweep_ends_a_flow_within_one_tick(void **state)
 	model_free(m);
 }
 
+/* Opens a connection, lets it idle for so many seconds, closes it as far as `steps`
+ * say, and sees its slot given back within a tick after its timeout, not before. */
+static void expect_end_within_one_tick(unsigned idle_sec, unsigned steps)
+{
+	static const struct {
+		unsigned side;
+		uint8_t flags;
+	} life[] = {
+		{0, PKT_TCP_SYN},
+		{1, PKT_TCP_SYN | PKT_TCP_ACK},
+		{0, PKT_TCP_ACK},
+		{0, PKT_TCP_FIN | PKT_TCP_ACK}, /* FIN_WAIT */
+		{1, PKT_TCP_ACK},		/* CLOSE_WAIT */
+		{1, PKT_TCP_FIN | PKT_TCP_ACK}, /* LAST_ACK */
+		{0, PKT_TCP_ACK},		/* TIME_WAIT */
+		{1, PKT_TCP_RST},		/* CLOSE */
+	};
+	struct model *m = tcp_model_new(16, UINT64_MAX);
+	uint64_t ns = START_NS, end_ns;
+
+	assert_in_range(steps, 3, COUNT(life));
+	for (unsigned i = 0; i < steps; i++) {
+		struct pkt p = packet_of(m, 0, life[i].side, life[i].flags, ns);
+
+		for (unsigned s = 0; i == 3 && s < idle_sec; s++) {
+			ns += NS_PER_SEC;
+			move_clock(m, ns);
+			flow_table_sweep(m->table, 100);
+		}
+		p.ts_ns = ns;
+		send(m, 0, &p);
+	}
+	end_ns = deadline_of(m, &m->flows[0]);
+	end_ns += NS_PER_SEC - 1 - (end_ns - 1) % NS_PER_SEC;
+	for (; ns < end_ns; ns += NS_PER_SEC) {
+		assert_int_equal(m->stats.live, 1);
+		move_clock(m, ns);
+		flow_table_sweep(m->table, 100);
+	}
+	assert_int_equal(m->stats.live, 1);
+	move_clock(m, end_ns);
+	flow_table_sweep(m->table, 100);
+	assert_int_equal(m->stats.live, 0);
+	model_free(m);
+}
+
+static void closing_flows_end_within_one_tick_however_old_they_are(void **state)
+{
+	static const unsigned idle_sec[] = {0, 1, 29, 30, 31, 45, 200};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(idle_sec); i++)
+		for (unsigned steps = 3; steps <= 8; steps++)
+			expect_end_within_one_tick(idle_sec[i], steps);
+}
+
 static void new_syn_replaces_only_a_closing_flow(void **state)
 {
 	for (unsigned side = 0; side < 2; side++) {
@@ -811,6 +867,7 @@ int main(void)
 		cmocka_unit_test(counters_stay_exact_through_every_spill),
 		cmocka_unit_test(flow_ends_on_its_last_nanosecond),
 		cmocka_unit_test(sweep_ends_a_flow_within_one_tick),
+		cmocka_unit_test(closing_flows_end_within_one_tick_however_old_they_are),
 		cmocka_unit_test(new_syn_replaces_only_a_closing_flow),
 		cmocka_unit_test(full_table_drops_no_established_flow),
 		cmocka_unit_test(table_takes_as_many_flows_as_it_was_made_for),
