@@ -16,13 +16,12 @@
 
 #include "base/err.h"
 #include "base/frame.h"
+#include "capture/pcap_file.h"
 #include "capture/source.h"
 #include "capture/stream.h"
 
 #define RECORD_MAX	262144u	     /* bytes, the most that anybody captures ... */
 #define RECORD_SNAP_MAX (128u << 20) /* ... unless a header says more, up to this */
-
-struct pcap_file;
 
 /* As pcap_file_recv(), or -EAGAIN. */
 typedef int (*pcap_read_fn)(struct pcap_file *f, struct frame *frames, unsigned max, struct err *e);
@@ -60,6 +59,7 @@ struct pcapng {
 struct pcap_file {
 	struct stream stream;
 	pcap_read_fn read;
+	bool has_runs;	  /* mapped, and its records may be walked along by a pcap_run */
 	uint64_t records; /* handed out */
 	bool has_ended;
 	struct pcap_classic classic; /* this, */

@@ -17,7 +17,7 @@
 #define MAGIC_KUZNETZOV 0xa1b2cd34
 
 #define HEADER_BYTES	       24
-#define RECORD_HEADER_BYTES    16
+#define RECORD_HEADER_BYTES    PCAP_RECORD_BYTES
 #define KUZNETZOV_HEADER_BYTES 24
 #define DG_UX_VERSION	       543
 #define PREFETCH_BYTES	       4096 /* in front of the record that is read */
@@ -191,7 +191,10 @@ int pcap_classic_start(struct pcap_file *f, struct err *e)
 	c.link = (uint16_t)load32(&c, s->p + 20); /* above: flags, and the length of an FCS */
 	s->p += HEADER_BYTES;
 	f->classic = c;
-	f->read = c.is_big_endian || c.swap || c.header_bytes != RECORD_HEADER_BYTES ? read_any
-										     : read_usual;
+	f->read = read_any;
+	if (!c.is_big_endian && !c.swap && c.header_bytes == RECORD_HEADER_BYTES) {
+		f->read = read_usual;
+		f->has_runs = s->is_mapped;
+	}
 	return 0;
 }

@@ -89,6 +89,8 @@ static void end(struct pcap_file *f)
 	if (f->has_ended)
 		return;
 	f->has_ended = true;
+	if (f->stream.is_mapped)
+		mapping_leave(f->stream.mapping);
 	pcapng_fini(f);
 	stream_end(&f->stream);
 }
@@ -100,13 +102,36 @@ int pcap_file_recv(struct pcap_file *f, struct frame *frames, unsigned max, stru
 
 	if (f->has_ended || !max)
 		return 0;
-	stream_look_ahead(s);
+	if (!stream_look_ahead(s))
+		return -EAGAIN;
 	n = f->read(f, frames, max, e);
 	if (s->is_mapped)
 		store_relaxed(&s->done, stream_at(s));
 	if (n <= 0 && n != -EAGAIN)
 		end(f);
 	return n;
+}
+
+bool pcap_file_run_begin(struct pcap_file *f, uint64_t s, struct pcap_run *out)
+{
+	const struct stream *stream = &f->stream;
+
+	if (f->has_ended || !f->has_runs || !stream_look_ahead(&f->stream))
+		return false;
+	*out = (struct pcap_run){.p = stream->p,
+				 .end = stream->end,
+				 .s = s,
+				 .units = (uint32_t)(SOURCE_TICK_NS / f->classic.ns_per_unit),
+				 .record_max = f->classic.record_max,
+				 .link = f->classic.link};
+	return true;
+}
+
+void pcap_file_run_end(struct pcap_file *f, const struct pcap_run *r)
+{
+	f->stream.p = r->p;
+	f->records += r->n;
+	store_relaxed(&f->stream.done, stream_at(&f->stream));
 }
 
 bool pcap_file_is_mapped(const struct pcap_file *f)
@@ -147,6 +172,39 @@ fail_free:
 	free(f->path);
 	free(f);
 	return ret;
+}
+
+bool pcap_file_share(struct pcap_file *f, unsigned readers)
+{
+	if (f->stream.is_mapped)
+		mapping_share(f->stream.mapping, readers);
+	return f->stream.is_mapped;
+}
+
+int pcap_file_join(struct pcap_file **out, const struct pcap_file *other, struct err *e)
+{
+	struct pcap_file *f = calloc(1, sizeof(*f));
+	int ret = -ENOMEM;
+
+	if (!f) {
+		mapping_excuse(other->stream.mapping);
+		return err_set(e, ret, "%s: no memory to read it", other->path);
+	}
+	stream_join(&f->stream, &other->stream);
+	f->read = start_and_read;
+	ret = start(f, e);
+	if (ret < 0) {
+		mapping_excuse(f->stream.mapping);
+		pcap_file_close(f);
+		return ret;
+	}
+	*out = f;
+	return 0;
+}
+
+bool pcap_file_is_left(const struct pcap_file *f)
+{
+	return mapping_is_left(f->stream.mapping);
 }
 
 void pcap_file_close(struct pcap_file *f)

@@ -9,7 +9,10 @@
 #include "capture/replay.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -18,13 +21,40 @@
 #include "base/clock.h"
 #include "capture/filter.h"
 #include "capture/pcap_file.h"
+#include "capture/stream.h"
 
-#define NAP_MAX_NS (50 * NS_PER_MSEC) /* between looks at whether to stop */
-#define LOOKS	   4
+#define NAP_MAX_NS  (50 * NS_PER_MSEC) /* between looks at whether to stop */
+#define NAP_TEAM_NS (50000ull)	       /* for those behind */
+#define LOOKS	    4
+#define LOOKS_TEAM  1000 /* before somebody else may have the processor */
+
+/* What those who read the same have in common of a file. */
+struct team_file {
+	struct pcap_file *first; /* of whoever opened it */
+	bool is_bad;		 /* it could not be opened */
+	bool is_told;		 /* something is wrong with it, and that was said */
+};
+
+/* How many seconds a member has come to: all come to the same ones. */
+struct team_member {
+	_Alignas(64) uint64_t seconds; /* atomic */
+};
+
+struct replay_team {
+	pthread_mutex_t lock;
+	unsigned n;
+	unsigned open; /* not yet closed */
+	struct team_member *members;
+	struct team_file files[];
+};
 
 struct replay {
 	struct replay_conf conf;
-	struct filter *filter; /* NULL: all pass */
+	struct replay_team *team; /* NULL: alone */
+	unsigned member;	  /* which one of it, */
+	uint64_t tick, seconds;	  /* where it is, and the how manieth second that is */
+	uint64_t entered;	  /* the last one that it might enter */
+	struct filter *filter;	  /* NULL: all pass */
 	struct pcap_file **files;
 	size_t current; /* read by replay_progress() */
 	struct frame pending[SOURCE_BATCH];
@@ -89,14 +119,66 @@ static void place(struct replay *r)
 	r->clock.now_ns = now_ns;
 }
 
-/* The next file that can be opened, or -ENODATA. */
+/* What is wrong with file i. */
+static void tell_damage(struct replay *r, size_t i, const char *sentence)
+{
+	struct replay_team *t = r->team;
+
+	if (!t) {
+		r->conf.damage(r->conf.arg, sentence);
+		return;
+	}
+	pthread_mutex_lock(&t->lock);
+	if (!t->files[i].is_told)
+		r->conf.damage(r->conf.arg, sentence);
+	t->files[i].is_told = true;
+	pthread_mutex_unlock(&t->lock);
+}
+
+/* The first one of a team opens it, the others join. */
+static int open_in_team(struct replay *r, size_t i, struct err *e)
+{
+	struct team_file *file = &r->team->files[i];
+	int ret;
+
+	if (file->is_bad)
+		return -EINVAL; /* as was told */
+	if (file->first)
+		return pcap_file_join(&r->files[i], file->first, e);
+	ret = pcap_file_open(&r->files[i], r->conf.paths[i], e);
+	if (ret == 0 && !pcap_file_share(r->files[i], r->team->n))
+		ret = err_set(e, -EINVAL, "%s is another file than it was at the start",
+			      r->conf.paths[i]);
+	file->is_bad = ret < 0;
+	file->first = ret < 0 ? NULL : r->files[i];
+	return ret;
+}
+
+static int open_file(struct replay *r, size_t i, struct err *e)
+{
+	int ret;
+
+	if (!r->team)
+		return pcap_file_open(&r->files[i], r->conf.paths[i], e);
+	pthread_mutex_lock(&r->team->lock);
+	ret = open_in_team(r, i, e);
+	pthread_mutex_unlock(&r->team->lock);
+	return ret;
+}
+
+/* The next file that can be opened: 0, or if a team is not yet through with this
+ * one; or -ENODATA. */
 static int next_file(struct replay *r)
 {
 	struct err e;
 
+	if (r->team && !pcap_file_is_left(r->files[r->current])) {
+		nap(NAP_TEAM_NS);
+		return 0;
+	}
 	for (size_t i = r->current + 1; i < r->conf.paths_n; i++) {
-		if (pcap_file_open(&r->files[i], r->conf.paths[i], &e) < 0) {
-			r->conf.damage(r->conf.arg, e.text);
+		if (open_file(r, i, &e) < 0) {
+			tell_damage(r, i, e.text);
 			continue;
 		}
 		store_release(&r->current, i);
@@ -115,7 +197,7 @@ static int refill(struct replay *r, struct err *e)
 	if (n == -EAGAIN)
 		return 0;
 	if (n < 0) {
-		r->conf.damage(r->conf.arg, why.text);
+		tell_damage(r, r->current, why.text);
 		return 0; /* next time it will be at its end */
 	}
 	if (n == 0)
@@ -203,6 +285,59 @@ static int replay_recv(void *ctx, const struct frame **frames, uint64_t *now_ns,
 	return (int)n;
 }
 
+bool replay_run_begin(struct replay *r, struct pcap_run *out)
+{
+	if (r->pos < r->pending_n || r->filter || r->conf.speed > 0 || r->clock.shift_ns ||
+	    !r->now_ns)
+		return false;
+	return pcap_file_run_begin(r->files[r->current], r->now_ns / SOURCE_TICK_NS, out);
+}
+
+uint64_t replay_run_end(struct replay *r, const struct pcap_run *run)
+{
+	const uint64_t last_ns =
+		run->s * SOURCE_TICK_NS + (uint64_t)run->last * (SOURCE_TICK_NS / run->units);
+
+	pcap_file_run_end(r->files[r->current], run);
+	if (run->n && last_ns > r->now_ns)
+		r->now_ns = r->clock.now_ns = last_ns;
+	return r->now_ns;
+}
+
+static bool all_have_come_to(const struct replay_team *t, uint64_t seconds)
+{
+	for (unsigned i = 0; i < t->n; i++)
+		if (load_acquire(&t->members[i].seconds) < seconds)
+			return false;
+	return true;
+}
+
+bool replay_may_enter(struct replay *r, uint64_t now_ns)
+{
+	const uint64_t tick = now_ns / SOURCE_TICK_NS;
+
+	if (tick != r->tick) {
+		r->tick = tick;
+		r->seconds++;
+		store_release(&r->team->members[r->member].seconds, r->seconds);
+	}
+	if (r->entered == r->seconds)
+		return true;
+	for (unsigned i = 0; !all_have_come_to(r->team, r->seconds - 1); i++) {
+		if (i == LOOKS_TEAM) {
+			sched_yield();
+			return false;
+		}
+	}
+	r->entered = r->seconds;
+	return true;
+}
+
+void replay_retire(struct replay *r)
+{
+	store_release(&r->team->members[r->member].seconds, UINT64_MAX);
+}
+
 static void replay_release(void *ctx)
 {
 	(void)ctx; /* frames stay until the next recv() or longer */
@@ -248,7 +383,7 @@ static uint64_t size_of_all(const struct replay_conf *c)
 }
 
 /* Of a file that is done with: as much as its share of the total. */
-static uint64_t bytes_of(const struct replay *r, size_t i)
+static uint64_t bytes_done(const struct replay *r, size_t i)
 {
 	uint64_t done, size;
 
@@ -265,7 +400,7 @@ void replay_progress(const struct replay *r, uint64_t *done, uint64_t *total)
 
 	pcap_file_progress(r->files[current], done, &size);
 	for (size_t i = 0; i < current; i++)
-		*done += bytes_of(r, i);
+		*done += bytes_done(r, i);
 	*total = r->total_bytes;
 }
 
@@ -274,33 +409,106 @@ void replay_times(const struct replay *r, struct clock_history *out)
 	clock_history(&r->clock, out);
 }
 
-int replay_open(struct replay **out, const struct replay_conf *c, struct err *e)
+/* All but the first file. */
+static int replay_new(struct replay **out, const struct replay_conf *c, struct err *e)
 {
 	struct replay *r = calloc(1, sizeof(*r));
-	int ret;
 
 	if (!r)
 		return err_set(e, -ENOMEM, "no memory for a replay");
 	r->conf = *c;
 	r->files = calloc(c->paths_n, sizeof(struct pcap_file *));
 	if (!r->files) {
-		ret = err_set(e, -ENOMEM, "no memory for %zu files", c->paths_n);
-		goto fail;
+		free(r);
+		return err_set(e, -ENOMEM, "no memory for %zu files", c->paths_n);
 	}
 	r->total_bytes = size_of_all(c);
-	if (c->filter) {
-		ret = filter_new(&r->filter, c->filter, e);
-		if (ret < 0)
-			goto fail;
-	}
-	ret = pcap_file_open(&r->files[0], c->paths[0], e);
-	if (ret < 0)
-		goto fail;
 	*out = r;
 	return 0;
+}
 
-fail:
-	replay_close(r);
+int replay_open(struct replay **out, const struct replay_conf *c, struct err *e)
+{
+	struct replay *r;
+	int ret = replay_new(&r, c, e);
+
+	if (ret < 0)
+		return ret;
+	if (c->filter)
+		ret = filter_new(&r->filter, c->filter, e);
+	if (ret == 0)
+		ret = open_file(r, 0, e);
+	if (ret < 0) {
+		replay_close(r);
+		return ret;
+	}
+	*out = r;
+	return 0;
+}
+
+static bool can_be_shared(const struct replay_conf *c)
+{
+	if (c->filter || c->speed > 0)
+		return false;
+	for (size_t i = 0; i < c->paths_n; i++)
+		if (!stream_is_plain(c->paths[i]))
+			return false;
+	return true;
+}
+
+static void leave_team(struct replay_team *t)
+{
+	if (!t || --t->open)
+		return;
+	pthread_mutex_destroy(&t->lock);
+	free(t->members);
+	free(t);
+}
+
+/* Adds a replay to a team. */
+static int join(struct replay **out, struct replay_team *t, const struct replay_conf *c,
+		struct err *e)
+{
+	struct replay *r;
+	int ret = replay_new(&r, c, e);
+
+	if (ret < 0)
+		return ret;
+	r->team = t;
+	r->member = t->open++ - 1;
+	ret = open_file(r, 0, e);
+	if (ret < 0) {
+		replay_close(r);
+		return ret;
+	}
+	*out = r;
+	return 0;
+}
+
+int replay_open_team(struct replay *out[], unsigned n, const struct replay_conf *c, struct err *e)
+{
+	struct replay_team *t;
+	int ret = 0;
+
+	if (!can_be_shared(c))
+		return -ENOTSUP;
+	t = calloc(1, sizeof(*t) + c->paths_n * sizeof(t->files[0]));
+	if (t)
+		t->members = aligned_alloc(sizeof(*t->members), n * sizeof(*t->members));
+	if (!t || !t->members) {
+		free(t);
+		return err_set(e, -ENOMEM, "no memory for %u readers", n);
+	}
+	memset(t->members, 0, n * sizeof(*t->members));
+	pthread_mutex_init(&t->lock, NULL);
+	t->n = n;
+	t->open = 1; /* ours */
+	for (unsigned i = 0; i < n && ret == 0; i++) {
+		ret = join(&out[i], t, c, e);
+		for (unsigned k = 0; ret < 0 && k < i; k++)
+			replay_close(out[k]);
+	}
+	leave_team(t);
 	return ret;
 }
 
@@ -310,6 +518,7 @@ void replay_close(struct replay *r)
 		return;
 	for (size_t i = 0; r->files && i < r->conf.paths_n; i++)
 		pcap_file_close(r->files[i]);
+	leave_team(r->team);
 	free(r->files);
 	filter_free(r->filter);
 	free(r);

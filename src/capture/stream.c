@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * stream.c - the bytes of a file in order: mapped, read, or unpacked.
- *
- * A mapped file that somebody cuts while it is read would end the process with
- * SIGBUS. Paging in a window ahead tells in time, but for cuts behind it.
  */
 #include "capture/stream.h"
 
@@ -12,15 +9,12 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/atomics.h"
 
 #define BUFFER_BYTES ((size_t)256 * 1024)
-#define WINDOW_BYTES ((size_t)4 << 20)	/* paged in at once */
-#define KEEP_BYTES   ((size_t)64 << 20) /* kept paged in behind */
 #define WAIT_MS	     50
 
 /* --- mapped ---------------------------------------------------------------- */
@@ -30,33 +24,24 @@ static void note_shorter(struct stream *s, size_t bytes)
 {
 	const uint8_t *end = s->base + bytes;
 
+	if (end >= s->end)
+		return;
 	s->end = end > s->p ? end : s->p;
-	s->ahead = s->end;
 	s->fault = "the file was cut while it was read";
 }
 
-void stream_page_in(struct stream *s)
+bool stream_turn(struct stream *s)
 {
-	const uint8_t *from = s->ahead > s->p ? s->ahead : s->p;
-	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	const size_t at = (size_t)(from - s->base) & ~(page - 1);
-	size_t n = (size_t)(s->end - s->base) - at;
-	struct stat st;
+	while (s->p >= s->turn && s->turn < s->end) {
+		size_t bytes;
 
-	if (n > WINDOW_BYTES)
-		n = WINDOW_BYTES;
-	s->ahead = s->base + at + n;
-	if (madvise((void *)(uintptr_t)(s->base + at), n, MADV_POPULATE_READ) < 0) {
-		if (errno == EINVAL) /* before Linux 5.14: it is read ahead, at least */
-			madvise((void *)(uintptr_t)(s->base + at), n, MADV_WILLNEED);
-		if (fstat(s->fd, &st) == 0 && (uint64_t)st.st_size < s->map_bytes)
-			note_shorter(s, (size_t)st.st_size);
+		if (!mapping_enter(s->mapping, (size_t)(s->turn - s->base) / MAPPING_WINDOW_BYTES,
+				   &bytes))
+			return false;
+		s->turn += MAPPING_WINDOW_BYTES;
+		note_shorter(s, bytes);
 	}
-	/* Frames there stay valid: touched again, they are paged in again. */
-	if ((size_t)(s->p - s->behind) >= 2 * KEEP_BYTES) {
-		madvise((void *)(uintptr_t)s->behind, KEEP_BYTES, MADV_DONTNEED);
-		s->behind += KEEP_BYTES;
-	}
+	return true;
 }
 
 /* Where in a file that we were handed open (standard input) reading begins. */
@@ -67,30 +52,41 @@ static size_t place_of(int fd, size_t size)
 	return at < 0 ? 0 : (uint64_t)at > size ? size : (size_t)at;
 }
 
-/* True if it could be mapped; if not, it is read. */
-static bool map(struct stream *s, size_t size)
+static void begin_mapped(struct stream *s, struct mapping *m)
 {
-	const size_t at = place_of(s->fd, size);
-	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	uint8_t head[UNPACK_MAGIC_BYTES];
-	const ssize_t got = pread(s->fd, head, sizeof(head), (off_t)at);
-	void *base;
-
-	if (got <= 0 || unpack_format_of(head, (size_t)got) != UNPACK_PLAIN)
-		return false;
-	base = mmap(NULL, size, PROT_READ, MAP_SHARED, s->fd, 0);
-	if (base == MAP_FAILED)
-		return false;
-	madvise(base, size, MADV_SEQUENTIAL);
+	s->mapping = m;
 	s->is_mapped = true;
 	s->is_sniffed = true;
 	s->at_end = true;
-	s->base = base;
-	s->map_bytes = size;
-	s->p = s->base + at;
-	s->end = s->base + size;
-	s->ahead = s->behind = s->base + (at & ~(page - 1));
-	return true;
+	s->base = mapping_base(m);
+	s->p = s->base + mapping_start(m);
+	s->turn = s->base + mapping_start(m) / MAPPING_WINDOW_BYTES * MAPPING_WINDOW_BYTES;
+	s->end = s->base + s->total;
+}
+
+/* If it cannot be mapped, it is read. */
+static void map(struct stream *s, size_t size)
+{
+	const size_t at = place_of(s->fd, size);
+	uint8_t head[UNPACK_MAGIC_BYTES];
+	const ssize_t got = pread(s->fd, head, sizeof(head), (off_t)at);
+	struct mapping *m;
+
+	if (got <= 0 || unpack_format_of(head, (size_t)got) != UNPACK_PLAIN)
+		return;
+	m = mapping_open(s->fd, size, at);
+	if (m)
+		begin_mapped(s, m);
+}
+
+void stream_join(struct stream *s, const struct stream *other)
+{
+	memset(s, 0, sizeof(*s));
+	s->fd = -1;
+	s->name = other->name;
+	s->total = other->total;
+	mapping_join(other->mapping);
+	begin_mapped(s, other->mapping);
 }
 
 /* --- read ------------------------------------------------------------------ */
@@ -259,6 +255,22 @@ int stream_open(struct stream *s, const char *path, struct err *e)
 	return 0;
 }
 
+bool stream_is_plain(const char *path)
+{
+	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	uint8_t head[UNPACK_MAGIC_BYTES];
+	struct stat st;
+	bool is_plain;
+
+	if (fd < 0)
+		return false;
+	is_plain = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+		   pread(fd, head, sizeof(head), 0) == sizeof(head) &&
+		   unpack_format_of(head, sizeof(head)) == UNPACK_PLAIN;
+	close(fd);
+	return is_plain;
+}
+
 void stream_end(struct stream *s)
 {
 	if (s->is_mapped)
@@ -276,9 +288,9 @@ void stream_end(struct stream *s)
 void stream_close(struct stream *s)
 {
 	stream_end(s);
-	if (s->is_mapped)
-		munmap((void *)(uintptr_t)s->base, s->map_bytes);
-	close(s->fd);
+	mapping_close(s->mapping);
+	if (s->fd >= 0)
+		close(s->fd);
 }
 
 void stream_progress(const struct stream *s, uint64_t *done, uint64_t *total)

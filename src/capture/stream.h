@@ -17,17 +17,17 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "capture/mapping.h"
 #include "capture/unpack.h"
 
 struct stream {
-	const uint8_t *p;      /* the window: next byte; the reader moves it */
-	const uint8_t *end;    /* one behind its last */
-	const uint8_t *base;   /* the byte that stands at base_at ... */
-	uint64_t base_at;      /* ... of the file, unpacked */
-	const uint8_t *ahead;  /* mapped: paged in up to here */
-	const uint8_t *behind; /* mapped: given back up to here */
+	const uint8_t *p;	 /* the window: next byte; the reader moves it */
+	const uint8_t *end;	 /* one behind its last */
+	const uint8_t *base;	 /* the byte that stands at base_at ... */
+	uint64_t base_at;	 /* ... of the file, unpacked */
+	struct mapping *mapping; /* if it is mapped, and ... */
+	const uint8_t *turn;	 /* ... where the next window of it begins */
 	bool is_mapped;
-	size_t map_bytes;
 	uint8_t *buf;
 	size_t buf_bytes;
 	struct unpack *unpack;
@@ -42,6 +42,11 @@ struct stream {
 
 /* path "-": standard input. 0, or -errno with e filled. */
 int stream_open(struct stream *s, const char *path, struct err *e);
+/* Whether it is a file that will be mapped, as far as one can see. */
+bool stream_is_plain(const char *path);
+
+/* Another reader, from the start, of a stream that is mapped. */
+void stream_join(struct stream *s, const struct stream *other);
 void stream_close(struct stream *s);
 
 /* 1: at least n bytes are in the window (s->p may have moved elsewhere).
@@ -57,15 +62,13 @@ void stream_end(struct stream *s);
 void stream_progress(const struct stream *s, uint64_t *done, uint64_t *total);
 
 /* Private to stream_look_ahead(). */
-void stream_page_in(struct stream *s);
+bool stream_turn(struct stream *s);
 
-#define STREAM_AHEAD_BYTES ((ptrdiff_t)1 << 20)
-
-/* Call once a batch: keeps the mapped pages in front of s->p paged in. */
-static inline void stream_look_ahead(struct stream *s)
+/* Call once a batch: keeps the mapped pages in front of s->p paged in. False: other
+ * readers are too far behind. */
+static inline bool stream_look_ahead(struct stream *s)
 {
-	if (s->is_mapped && s->ahead - s->p < STREAM_AHEAD_BYTES && s->ahead < s->end)
-		stream_page_in(s);
+	return !s->is_mapped || s->p < s->turn || stream_turn(s);
 }
 
 static inline size_t stream_left(const struct stream *s)
