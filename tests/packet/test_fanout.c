@@ -10,6 +10,7 @@
 
 #include "../flow/random.h"
 #include "craft.h"
+#include "packet/fanout.h"
 
 #define WORKERS 8
 
@@ -158,10 +159,53 @@ static void frames_that_are_not_counted_go_to_the_first_worker(void **state)
 	assert_int_equal(pkt_fanout(&f, WORKERS), 0);
 }
 
+/* Frames of all protocols and lengths, of which some bytes are changed. */
+static uint32_t make_random(struct random *r, struct craft *c)
+{
+	static const uint8_t protos[] = {PROTO_TCP, PROTO_UDP,	    PROTO_ICMP, PROTO_ICMPV6,
+					 PROTO_GRE, PROTO_FRAGMENT, PROTO_AH,	PROTO_DSTOPTS};
+	const uint8_t family = random_below(r, 2) ? ADDR_V4 : ADDR_V6;
+
+	memset(c, 0, sizeof(*c));
+	craft_ethernet(c, family == ADDR_V4 ? 0x0800 : 0x86dd);
+	craft_ip(c, family, (uint8_t)random_below(r, 9), (uint8_t)random_below(r, 9),
+		 protos[random_below(r, sizeof(protos))], 60);
+	for (unsigned i = 0; i < 60; i++)
+		craft_fill(c, 1, (uint8_t)(random_below(r, 3) ? random_below(r, 16) : 0x45));
+	for (unsigned i = random_below(r, 3); i; i--)
+		c->b[random_below(r, 80)] = (uint8_t)random_below(r, 256);
+	return random_below(r, 4) ? (uint32_t)c->n : random_below(r, (uint32_t)c->n);
+}
+
+static void sum_where_addresses_usually_are_is_that_of_the_key(void **state)
+{
+	struct random r = {1};
+	unsigned usual = 0;
+
+	(void)state;
+	for (unsigned step = 0; step < 300000; step++) {
+		const unsigned n = 2 + random_below(&r, 7);
+		struct craft c;
+		struct frame f = {.data = c.b, .link = LINK_ETHERNET};
+		struct pkt p;
+		uint32_t sum;
+
+		f.caplen = make_random(&r, &c);
+		f.wirelen = (uint32_t)c.n;
+		if (!fanout_sum(f.data, f.caplen, &sum) || pkt_decode(&f, &p) != PKT_OK)
+			continue;
+		usual++;
+		if (fanout_of_sum(sum, n) != pkt_fanout(&f, n))
+			fail_msg("step %u: protocol %u, %u bytes", step, p.key.proto, f.caplen);
+	}
+	assert_true(usual > 50000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(connection_its_fragments_and_errors_meet_in_one_worker),
+		cmocka_unit_test(sum_where_addresses_usually_are_is_that_of_the_key),
 		cmocka_unit_test(neighbours_are_spread),
 		cmocka_unit_test(link_in_front_makes_no_difference),
 		cmocka_unit_test(frames_that_are_not_counted_go_to_the_first_worker),
