@@ -21,11 +21,11 @@
 #include "base/units.h"
 #include "capture/filter.h"
 #include "capture/replay.h"
-#include "capture/split.h"
 #include "daemon/listen.h"
 #include "daemon/notify.h"
 #include "daemon/options.h"
 #include "daemon/privileges.h"
+#include "daemon/readers.h"
 #include "daemon/reload.h"
 #include "daemon/report.h"
 #include "daemon/sandbox.h"
@@ -51,9 +51,7 @@ struct run {
 	int argc;
 	char **argv;
 	struct table *table;
-	struct replay *replay;	    /* NULL if live */
-	struct split *split;	    /* NULL with one worker, or live */
-	struct pkt_decoder decoder; /* of the split */
+	struct readers *readers; /* NULL if live */
 	struct listen listen;
 	bool is_live;
 	struct privileges_user user; /* to become, if live */
@@ -129,11 +127,6 @@ static void note_damage(void *arg, const char *sentence)
 	report(REPORT_ERROR, "%s", sentence);
 }
 
-static unsigned fanout(void *arg, const struct frame *f, unsigned n)
-{
-	return pkt_fanout_with(arg, f, n);
-}
-
 static int open_replay(struct run *r, struct source sources[OPTIONS_WORKERS_MAX], struct err *e)
 {
 	const struct replay_conf conf = {
@@ -144,24 +137,8 @@ static int open_replay(struct run *r, struct source sources[OPTIONS_WORKERS_MAX]
 		.damage = note_damage,
 		.arg = r,
 	};
-	const struct split_conf split = {
-		.n = r->o->workers,
-		.fanout = fanout,
-		.arg = &r->decoder,
-	};
-	int ret = replay_open(&r->replay, &conf, e);
 
-	if (ret < 0)
-		return ret;
-	if (r->o->workers == 1) {
-		sources[0] = replay_source(r->replay);
-		return 0;
-	}
-	pkt_decoder_init(&r->decoder, &r->o->decap);
-	ret = split_open(&r->split, r->replay, &split, e);
-	for (unsigned i = 0; ret == 0 && i < r->o->workers; i++)
-		sources[i] = split_share(r->split, i);
-	return ret;
+	return readers_open(&r->readers, sources, r->o->workers, &conf, &r->o->decap, e);
 }
 
 static int open_live(struct run *r, struct source sources[OPTIONS_WORKERS_MAX], struct err *e)
@@ -291,8 +268,8 @@ static void look_for_faults(struct run *r)
 {
 	struct clock_history times;
 
-	if (r->replay) {
-		replay_times(r->replay, &times);
+	if (r->readers) {
+		replay_times(readers_replay(r->readers), &times);
 		table_note_times(r->table, 0, &times);
 	}
 	report_unknown_links(&r->links, r->table);
@@ -307,7 +284,7 @@ static void look(struct run *r, bool terminal)
 	look_for_faults(r);
 	if (!terminal)
 		return;
-	replay_progress(r->replay, &done, &total);
+	replay_progress(readers_replay(r->readers), &done, &total);
 	report_progress(&r->progress, r->table, done, total);
 }
 
@@ -482,8 +459,7 @@ static void close_all(struct run *r)
 {
 	query_server_stop(r->server);
 	end_workers(r);
-	split_close(r->split);
-	replay_close(r->replay);
+	readers_close(r->readers);
 	listen_close(&r->listen);
 	table_free(r->table);
 	sandbox_free(r->sandbox);
