@@ -24,6 +24,7 @@
 
 #define GONE	     0x80000000u
 #define HEADS_A_HOST 4 /* a scan asks for hosts that are not there: chains are to be short */
+#define LINE	     64
 
 struct entry {
 	struct addr ip;
@@ -37,17 +38,18 @@ struct entry {
 
 _Static_assert(sizeof(struct entry) == 64, "an entry is one cache line");
 
+/* What lookups read does not share a line with what changes when a host is added. */
 struct host_dir {
 	uint32_t *heads;
 	struct entry *entries;
-	uint32_t heads_mask;
-	uint32_t hosts_max;
-	uint32_t hosts_limit; /* at most hosts_max; atomic */
 	uint64_t hash_mask;
 	bool is_shared; /* several threads take ids */
 	uint64_t secret[HOST_DIR_SECRETS];
-	uint64_t released;    /* entries ever given back */
-	pthread_mutex_t lock; /* for everything below, and for links */
+	uint32_t heads_mask;
+	uint32_t hosts_max;
+	_Alignas(LINE) uint64_t released;    /* entries ever given back */
+	uint32_t hosts_limit;		     /* at most hosts_max; atomic */
+	_Alignas(LINE) pthread_mutex_t lock; /* for everything below, and for links */
 	uint32_t free_head;
 	uint32_t end;
 	uint32_t count;
@@ -280,6 +282,18 @@ bool host_dir_read(const struct host_dir *d, uint32_t i, struct host_dir_entry *
 	return out->family != 0;
 }
 
+/* It is held for as long as two or three lines of memory take to come, which is much
+ * less than a thread takes to sleep and wake. */
+static void lock_init(pthread_mutex_t *lock)
+{
+	pthread_mutexattr_t attr;
+
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ADAPTIVE_NP);
+	pthread_mutex_init(lock, &attr);
+	pthread_mutexattr_destroy(&attr);
+}
+
 int host_dir_new(struct host_dir **out, const struct host_dir_conf *c, struct arena *arena,
 		 struct err *e)
 {
@@ -306,7 +320,7 @@ int host_dir_new(struct host_dir **out, const struct host_dir_conf *c, struct ar
 	d->hash_mask = c->hash_mask;
 	d->free_head = HOST_NONE;
 	memcpy(d->secret, c->secret, sizeof(d->secret));
-	pthread_mutex_init(&d->lock, NULL);
+	lock_init(&d->lock);
 	*out = d;
 	return 0;
 
