@@ -72,6 +72,16 @@ static void give_back(struct table *t, uint32_t index)
 	counter_add(&t->hosts_forgotten, 1);
 }
 
+/* A host is in the directory before its first packet is in a row. */
+static bool is_counted(const struct shard_row *r)
+{
+	uint64_t packets = 0;
+
+	for (unsigned c = 0; c < PKT_CLASSES; c++)
+		packets |= r->cls[c].sum[SHARD_TX].packets | r->cls[c].sum[SHARD_RX].packets;
+	return packets != 0;
+}
+
 /* The second at which it is over: the first one that is not before. */
 static uint64_t tick_of(uint64_t ns)
 {
@@ -90,6 +100,8 @@ static uint64_t look_at(void *arg, uint32_t i, uint64_t now)
 	if (!host_dir_read(t->hosts, i, &entry) || entry.conns)
 		return busy_until;
 	table_row_merge(t, i, &merged);
+	if (!is_counted(&merged))
+		return now + 1;
 	due = tick_of(max64(merged.last_ns, merged.conn_ended_ns) + t->forget->timeout_ns);
 	if (due > now)
 		return due;

@@ -69,6 +69,26 @@ static void host_without_connections_goes_by_its_last_packet(void **state)
 	table_free(t);
 }
 
+static void host_whose_first_packet_is_being_counted_stays(void **state)
+{
+	struct table *t = books_new(1, 10, TIMEOUT_NS);
+	struct host_dir *hosts = table_account(t, 0)->hosts;
+	const struct addr ip = {.b = {10, 0, 0, 1}};
+	const uint32_t index = host_dir_touch(hosts, &ip, ADDR_V4);
+	struct view_host h;
+
+	(void)state;
+	assert_int_equal(forget_at(t, BOOKS_START_NS), BOOKS_START_NS + NS_PER_SEC);
+	assert_int_equal(host_dir_lookup(hosts, &ip, ADDR_V4), index);
+	books_udp(t, 1, 101, 1000, 53, BOOKS_START_NS);
+	assert_true(books_find(t, 1, &h));
+	assert_int_equal(h.index, index);
+	forget_at(t, BOOKS_START_NS + UDP_NS + TIMEOUT_NS);
+	assert_false(books_find(t, 1, &h));
+	books_check(t);
+	table_free(t);
+}
+
 static void live_connection_keeps_its_host(void **state)
 {
 	struct table *t = books_new(10, 10, TIMEOUT_NS);
@@ -209,6 +229,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(host_goes_when_its_time_is_over_and_not_a_second_before),
 		cmocka_unit_test(host_without_connections_goes_by_its_last_packet),
+		cmocka_unit_test(host_whose_first_packet_is_being_counted_stays),
 		cmocka_unit_test(live_connection_keeps_its_host),
 		cmocka_unit_test(timeout_of_0_forgets_nobody),
 		cmocka_unit_test(sums_stay_on_the_forgotten_record),
