@@ -21,6 +21,7 @@
 #include "base/units.h"
 #include "capture/filter.h"
 #include "capture/replay.h"
+#include "daemon/guard.h"
 #include "daemon/listen.h"
 #include "daemon/notify.h"
 #include "daemon/options.h"
@@ -39,6 +40,7 @@
 #define LOOK_MS	       500 /* between looks at progress and warnings; live: twice that */
 #define NAP_LEAST_MS   5   /* between looks at how much memory is used, while ever more is */
 #define NAP_MOST_MS    80  /* when that goes on no longer */
+#define SANDBOX_CPU_S  2   /* to make its filters; a hundredth is usual */
 #define SOCKET_DEFAULT "/run/tcsniff/tctable.sock"
 
 /* For jemalloc: one arena for all that is not a worker's own. A thread that makes
@@ -206,8 +208,11 @@ static int shut_in(struct run *r, struct err *e)
 	int ret = r->is_live ? privileges_drop(&r->user, e)
 			     : privileges_keep_reading(r->o->reads_n > 1, e);
 
-	if (ret == 0 && !r->o->no_sandbox)
+	if (ret == 0 && !r->o->no_sandbox) {
+		guard_begin("making the sandbox", SANDBOX_CPU_S);
 		ret = sandbox_prepare(&r->sandbox, &conf, e);
+		guard_end();
+	}
 	return ret < 0 ? ret : sandbox_enter(r->sandbox, SANDBOX_PROCESS, e);
 }
 
@@ -373,11 +378,16 @@ static int set_up(struct run *r, struct err *e)
 		.enter = enter_worker,
 		.arg = r,
 	};
-	int ret = r->is_live ? open_live(r, sources, e) : open_replay(r, sources, e);
+	int ret;
 
+	guard_begin(r->o->filter ? "compiling the filter" : "opening what it listens to", 0);
+	ret = r->is_live ? open_live(r, sources, e) : open_replay(r, sources, e);
+	guard_end();
 	if (ret < 0)
 		return ret;
+	guard_begin("opening the socket", 0);
 	ret = open_server(r, e);
+	guard_end();
 	if (ret < 0)
 		return ret;
 	ret = shut_in(r, e);
@@ -417,8 +427,11 @@ static int finish_replay(struct run *r, int status, struct err *e)
 
 static int run(struct run *r, struct err *e)
 {
-	int ret = r->is_live ? privileges_find_user(&r->user, r->o->user, e) : check_files(r->o, e);
+	int ret;
 
+	guard_begin("looking up the user", 0);
+	ret = r->is_live ? privileges_find_user(&r->user, r->o->user, e) : check_files(r->o, e);
+	guard_end();
 	if (ret < 0)
 		return ret;
 	notify_open();
@@ -477,7 +490,9 @@ static int check_config(const struct options *o, struct err *e)
 	int ret;
 
 	if (o->filter) {
+		guard_begin("compiling the filter", 0);
 		ret = filter_new(&f, o->filter, e);
+		guard_end();
 		if (ret < 0)
 			return ret;
 		filter_free(f);

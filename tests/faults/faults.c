@@ -282,6 +282,7 @@ WRAP(long, __read_chk, (int fd, void *p, size_t n, size_t room), (fd, p, n, room
 WRAP(long, recv, (int fd, void *p, size_t n, int flags), (fd, p, n, flags))
 WRAP(int, sched_getaffinity, (int pid, size_t n, void *set), (pid, n, set))
 WRAP(long, send, (int fd, const void *p, size_t n, int flags), (fd, p, n, flags))
+WRAP(int, setitimer, (int which, const void *a, void *b), (which, a, b))
 WRAP(int, setsockopt, (int fd, int level, int name, const void *p, unsigned n),
      (fd, level, name, p, n))
 WRAP(int, sigaction, (int number, const void *a, void *b), (number, a, b))

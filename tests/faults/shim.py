@@ -6,7 +6,7 @@ import errno
 import os
 import subprocess
 
-LIMIT = 10
+LIMIT = 30
 ERRORS = ("ENOMEM", "ENOBUFS", "EINTR", "EAGAIN")
 
 
