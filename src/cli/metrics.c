@@ -379,7 +379,9 @@ static int serve_until_told(struct options *o)
 	struct MHD_Daemon *d;
 	sigset_t ends;
 	int signal;
-	unsigned flags = MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD;
+	/* Not epoll: it would see the end of who has sent half a request only when
+	 * its time is over. */
+	unsigned flags = MHD_USE_POLL_INTERNAL_THREAD;
 
 	if (o->listen.ss_family == AF_INET6)
 		flags |= MHD_USE_IPv6;
@@ -390,6 +392,7 @@ static int serve_until_told(struct options *o)
 	errno = 0;
 	d = MHD_start_daemon(flags, 0, NULL, NULL, serve, o, MHD_OPTION_SOCK_ADDR, &o->listen,
 			     MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+			     MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)CONNECTIONS_MAX,
 			     MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_SEC,
 			     MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
 			     MHD_OPTION_END);

@@ -6,6 +6,7 @@
 #
 # usage: test_metrics.py TCSNIFF TCTABLE; needs promtool, prometheus
 
+import contextlib
 import http.client
 import json
 import os
@@ -150,6 +151,30 @@ class Metrics(test_tctable.Daemon):
         wait_until("an answer", answers)
         for s in idle:
             s.close()
+        self.assertIsNone(process.poll())
+
+    def test_a_crowd_that_has_gone_keeps_nobody_out(self):
+        address, process = self.serve()
+        host, _, port = address.partition(":")
+        crowd = []
+        for _ in range(400):
+            s = socket.socket()
+            s.setblocking(False)
+            s.connect_ex((host, int(port)))
+            crowd.append(s)
+        for s in crowd:
+            with contextlib.suppress(OSError):
+                s.send(b"GET /metrics HTTP/1.1\r\nX: ")
+        for s in crowd:
+            s.close()
+
+        def answers():
+            try:
+                return "tcsniff_up 1" in self.get(address)
+            except (OSError, http.client.HTTPException):
+                return False
+
+        wait_until("an answer", answers)
         self.assertIsNone(process.poll())
 
     def test_wrong_usage(self):
