@@ -143,6 +143,11 @@ static int read_open(struct config *c, int fd, const char *path, struct err *e)
 		return err_sys(e, "cannot look at the configuration %s", path);
 	if (S_ISDIR(st.st_mode))
 		return err_set(e, -EISDIR, "the configuration %s is a folder, not a file", path);
+	if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode)) /* /dev/null: an empty one */
+		return err_set(e, -EINVAL,
+			       "the configuration %s is a pipe or a socket, and cannot be read "
+			       "again; give a file",
+			       path);
 	if (st.st_size > CONFIG_BYTES_MAX)
 		return err_set(e, -EFBIG, "the configuration %s is larger than %u bytes", path,
 			       CONFIG_BYTES_MAX);

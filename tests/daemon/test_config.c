@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../flow/random.h"
 #include "daemon/config.h"
@@ -90,6 +91,25 @@ static void what_is_no_key_and_value_is_named_with_its_line(void **state)
 	assert_bad(line, strlen(line), "x.conf:2: ", "longer than");
 }
 
+/* A shell's <(...) is one. It has no size, and would pass for an empty file. */
+static void pipe_is_no_file(void **state)
+{
+	struct config c;
+	struct err e = {""};
+	char path[32];
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(write(fds[1], "quiet\n", 6), 6);
+	snprintf(path, sizeof(path), "/dev/fd/%d", fds[0]);
+	assert_int_equal(config_read(&c, path, &e), -EINVAL);
+	assert_non_null(strstr(e.text, path));
+	assert_non_null(strstr(e.text, "give a file"));
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static void files_that_are_none_are_named(void **state)
 {
 	struct config c;
@@ -154,6 +174,7 @@ int main(void)
 		cmocka_unit_test(keys_come_with_their_values_and_lines),
 		cmocka_unit_test(what_is_no_key_and_value_is_named_with_its_line),
 		cmocka_unit_test(files_that_are_none_are_named),
+		cmocka_unit_test(pipe_is_no_file),
 		cmocka_unit_test(every_truncation_is_read_or_refused),
 		cmocka_unit_test(random_bytes_are_read_or_refused),
 	};
