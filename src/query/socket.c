@@ -58,21 +58,28 @@ static void directory_of(char out[PATH_MAX], const char *path)
 		snprintf(out, PATH_MAX, "%.*s", (int)(slash - path), path);
 }
 
-/* Opens the directory, which is made if it is missing. */
+static int open_existing(const char *name, struct err *e)
+{
+	const int fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd >= 0 ? fd : err_sys(e, "cannot open the socket's directory %s", name);
+}
+
+/* Opens the directory, which is made if it is missing. Only one that was made is given
+ * away: what came there meanwhile may be a link to another. */
 static int open_directory(const char *path, const struct query_server_conf *conf, struct err *e)
 {
 	char name[PATH_MAX];
 	int fd;
 
 	directory_of(name, path);
-	fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0)
+	fd = open_existing(name, e);
+	if (fd != -ENOENT)
 		return fd;
-	if (errno != ENOENT)
-		return err_sys(e, "cannot open the socket's directory %s", name);
-	if (mkdir(name, DIRECTORY_MODE) < 0 && errno != EEXIST)
-		return err_sys(e, "cannot make the socket's directory %s", name);
-	fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (mkdir(name, DIRECTORY_MODE) < 0)
+		return errno == EEXIST ? open_existing(name, e)
+				       : err_sys(e, "cannot make the socket's directory %s", name);
+	fd = open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(e, "cannot open the socket's directory %s", name);
 	fchmod(fd, DIRECTORY_MODE); /* whatever the umask: others are to get in */
@@ -163,11 +170,29 @@ static int group_id(gid_t *out, const char *name, struct err *e)
 	return err_set(e, ret ? -ret : -ENOENT, "there is no group '%s' on this machine", name);
 }
 
+/* The file that bind(2) made. The directory may belong to the user that the daemon
+ * becomes: what stands at the path by now may be a link to a file of root's. */
+static int open_file(const char *path, struct stat *st, struct err *e)
+{
+	const int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(e, "cannot look at the socket %s", path);
+	if (fstat(fd, st) == 0 && S_ISSOCK(st->st_mode) && st->st_uid == geteuid())
+		return fd;
+	close(fd);
+	return err_set(e, -EEXIST,
+		       "%s is no longer the socket that was just made there: somebody else writes "
+		       "to that directory; give another path with --socket",
+		       path);
+}
+
 /* Nobody but the owner may connect until the group and the mode are right. */
-static int open_up(const struct query_server_conf *conf, struct err *e)
+static int open_up(const struct query_server_conf *conf, int file, struct err *e)
 {
 	const uid_t user = conf->owned ? conf->uid : (uid_t)-1;
 	gid_t group = conf->owned ? conf->gid : (gid_t)-1;
+	char name[32]; /* that chmod(2) takes a descriptor by */
 	int ret;
 
 	if (conf->group) {
@@ -175,10 +200,11 @@ static int open_up(const struct query_server_conf *conf, struct err *e)
 		if (ret < 0)
 			return ret;
 	}
-	if ((conf->owned || conf->group) && chown(conf->path, user, group) < 0)
+	if ((conf->owned || conf->group) && fchownat(file, "", user, group, AT_EMPTY_PATH) < 0)
 		return err_sys(e, "cannot give %s to user %d and group %d", conf->path, (int)user,
 			       (int)group);
-	if (chmod(conf->path, conf->mode) < 0)
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", file);
+	if (chmod(name, conf->mode) < 0)
 		return err_sys(e, "cannot set the mode of %s to %03o", conf->path,
 			       (unsigned)conf->mode);
 	return 0;
@@ -188,7 +214,7 @@ static int bind_and_listen(struct query_socket *s, const struct sockaddr_un *at,
 			   const struct query_server_conf *conf, struct err *e)
 {
 	struct stat st;
-	int ret;
+	int file, ret;
 
 	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (s->fd < 0)
@@ -198,10 +224,14 @@ static int bind_and_listen(struct query_socket *s, const struct sockaddr_un *at,
 		ret = err_sys(e, "cannot make the socket %s", at->sun_path);
 		goto fail_close;
 	}
-	ret = open_up(conf, e);
+	file = ret = open_file(at->sun_path, &st, e);
 	if (ret < 0)
 		goto fail_unlink;
-	if (listen(s->fd, BACKLOG) < 0 || lstat(at->sun_path, &st) < 0) {
+	ret = open_up(conf, file, e);
+	close(file);
+	if (ret < 0)
+		goto fail_unlink;
+	if (listen(s->fd, BACKLOG) < 0) {
 		ret = err_sys(e, "cannot listen on %s", at->sun_path);
 		goto fail_unlink;
 	}

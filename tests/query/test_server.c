@@ -21,6 +21,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -41,6 +42,24 @@
 #define MANY_SLOTS  100000 /* for each worker */
 #define MANY_CONNS  270000
 #define WAIT_MS	    30000 /* for what must come; sanitizers are slow */
+
+/* The file that a link to is put in the place of the socket made next; NULL: none. */
+static const char *bind_swaps_for;
+
+/* In front of the C library's. */
+int bind(int fd, __CONST_SOCKADDR_ARG at, socklen_t n)
+{
+	const char *path = at.__sockaddr_un__->sun_path;
+
+	if (syscall(SYS_bind, fd, at.__sockaddr__, n) < 0)
+		return -1;
+	if (!bind_swaps_for)
+		return 0;
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink(bind_swaps_for, path), 0);
+	bind_swaps_for = NULL;
+	return 0;
+}
 
 struct fixture {
 	char folder[64], path[100];
@@ -686,6 +705,23 @@ static void what_is_no_socket_is_left_alone(void **state)
 	refuse(f, -EEXIST, "no socket");
 }
 
+/* Whoever may write to the directory is quick: see bind(). */
+static void a_link_in_the_place_of_the_socket_opens_no_other_file(void **state)
+{
+	struct fixture *f = *state;
+	char victim[100];
+	struct stat st;
+
+	snprintf(victim, sizeof(victim), "%s/victim", f->folder);
+	close(open(victim, O_WRONLY | O_CREAT, 0600));
+	bind_swaps_for = victim;
+	refuse(f, -EEXIST, "no longer the socket");
+	assert_null(bind_swaps_for);
+	assert_int_equal(stat(victim, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	unlink(victim);
+}
+
 static void a_socket_of_another_kind_is_left_alone(void **state)
 {
 	struct fixture *f = *state;
@@ -779,6 +815,7 @@ int main(void)
 		SERVER_TEST(a_live_socket_is_refused_and_goes_on_living),
 		SERVER_TEST(a_stale_socket_is_replaced),
 		SERVER_TEST(what_is_no_socket_is_left_alone),
+		SERVER_TEST(a_link_in_the_place_of_the_socket_opens_no_other_file),
 		SERVER_TEST(a_socket_of_another_kind_is_left_alone),
 		SERVER_TEST(a_socket_put_there_by_somebody_else_is_not_removed),
 		SERVER_TEST(paths_that_cannot_be_are_named),
