@@ -66,36 +66,12 @@ static inline bool fast_rest(const struct frame *f, struct pkt *p, uint32_t leng
 	return true;
 }
 
-/* The same of an ICMP echo request or reply, a flood of which must not take the long
- * way. Of what stands at the ports' place it makes what is keyed. */
-static inline bool fast_echo(const struct frame *f, struct pkt *p, uint32_t length, uint8_t proto,
-			     uint8_t family, uint32_t header, struct fast_ports *ports)
-{
-	const bool is_v4 = family == ADDR_V4;
-	const uint8_t *l4 = f->data + FAST_ETHERNET_BYTES + header;
-	const uint8_t request = is_v4 ? 8 : 128, reply = is_v4 ? 0 : 129;
-	const uint32_t least = header + FAST_ECHO_BYTES;
-
-	if (proto != (is_v4 ? PROTO_ICMP : PROTO_ICMPV6) || length < least ||
-	    FAST_ETHERNET_BYTES + least > f->caplen || length + FAST_ETHERNET_BYTES > f->wirelen ||
-	    (l4[0] != request && l4[0] != reply))
-		return false;
-	fast_fill(f, p, length, family, PKT_ICMP);
-	p->tcp_flags = 0;
-	p->is_reply = l4[0] == reply;
-	ports->change = false;
-	ports->of_equals = p->is_reply;
-	ports->src = load_be16(l4 + 4);
-	ports->dst = pkt_icmp_port(request, l4[1]);
-	return true;
-}
-
 /* Side, ports, protocol and family of a key; the latter three returned as a word. */
-static inline uint64_t fast_key(struct pkt *p, unsigned side, const struct fast_ports *ports,
+static inline uint64_t fast_key(struct pkt *p, unsigned side, struct fast_ports ports,
 				uint8_t proto, uint8_t family)
 {
-	const uint16_t change = (uint16_t)((ports->src ^ ports->dst) & -(side & ports->change));
-	const uint64_t rest = pkt_key_rest(ports->src ^ change, ports->dst ^ change, proto, family);
+	const uint16_t change = (uint16_t)((ports.src ^ ports.dst) & -(side & ports.change));
+	const uint64_t rest = pkt_key_rest(ports.src ^ change, ports.dst ^ change, proto, family);
 
 	p->side = (uint8_t)side;
 	memcpy(p->key.port, &rest, sizeof(rest));
@@ -112,19 +88,13 @@ static inline struct fast_ports fast_ports_of(const uint8_t *l4)
 /* Which address is the lower one is as good as random, too: they change places
  * without a branch. And the key is hashed from registers, because what has just
  * been stored in pieces is slow to load as a whole. */
-static inline bool fast_ipv4(const struct frame *f, struct pkt *p, const uint64_t *secret)
+static inline void fast_ipv4_key(struct pkt *p, const uint8_t *h, struct fast_ports ports,
+				 const uint64_t *secret)
 {
-	const uint8_t *h = f->data + FAST_ETHERNET_BYTES, *l4 = h + FAST_IPV4_BYTES;
-	struct fast_ports ports = fast_ports_of(l4);
 	struct addr src = {.w = {0, 0}}, dst = {.w = {0, 0}};
 	uint64_t change, rest;
 	unsigned side;
 
-	/* no options, no fragment */
-	if (h[0] != 0x45 || load_be16(h + 6) & 0x3fff ||
-	    (!fast_rest(f, p, load_be16(h + 2), h[9], ADDR_V4, FAST_IPV4_BYTES, l4) &&
-	     !fast_echo(f, p, load_be16(h + 2), h[9], ADDR_V4, FAST_IPV4_BYTES, &ports)))
-		return false;
 	memcpy(src.b, h + 12, 4);
 	memcpy(dst.b, h + 16, 4);
 	side = src.w[0] > dst.w[0];
@@ -135,24 +105,17 @@ static inline bool fast_ipv4(const struct frame *f, struct pkt *p, const uint64_
 	dst.w[0] ^= change;
 	p->key.addr[0] = src;
 	p->key.addr[1] = dst;
-	rest = fast_key(p, side, &ports, h[9], ADDR_V4);
+	rest = fast_key(p, side, ports, h[9], ADDR_V4);
 	p->hash = pkt_hash_ipv4(src.w[0], dst.w[0], rest, secret);
-	return true;
 }
 
-static inline bool fast_ipv6(const struct frame *f, struct pkt *p, const uint64_t *secret)
+static inline void fast_ipv6_key(struct pkt *p, const uint8_t *h, struct fast_ports ports,
+				 const uint64_t *secret)
 {
-	const uint8_t *h = f->data + FAST_ETHERNET_BYTES, *l4 = h + FAST_IPV6_BYTES;
-	const uint32_t length = load_be16(h + 4) + FAST_IPV6_BYTES;
-	struct fast_ports ports = fast_ports_of(l4);
 	struct addr src, dst;
 	uint64_t rest;
 	unsigned side;
 
-	if (h[0] >> 4 != ADDR_V6 ||
-	    (!fast_rest(f, p, length, h[6], ADDR_V6, FAST_IPV6_BYTES, l4) &&
-	     !fast_echo(f, p, length, h[6], ADDR_V6, FAST_IPV6_BYTES, &ports)))
-		return false;
 	memcpy(src.b, h + 8, 16);
 	memcpy(dst.b, h + 24, 16);
 	side = (src.w[0] > dst.w[0]) | ((src.w[0] == dst.w[0]) & (src.w[1] > dst.w[1]));
@@ -166,8 +129,79 @@ static inline bool fast_ipv6(const struct frame *f, struct pkt *p, const uint64_
 	}
 	p->key.addr[0] = src;
 	p->key.addr[1] = dst;
-	rest = fast_key(p, side, &ports, h[6], ADDR_V6);
+	rest = fast_key(p, side, ports, h[6], ADDR_V6);
 	p->hash = pkt_hash_ipv6(&src, &dst, rest, secret);
+}
+
+/* The same of an ICMP echo request or reply, a flood of which must not take the long
+ * way. Of what stands at the ports' place it makes what is keyed. */
+static inline bool fast_echo(const struct frame *f, struct pkt *p, uint32_t length, uint8_t family,
+			     uint32_t header, struct fast_ports *ports)
+{
+	const bool is_v4 = family == ADDR_V4;
+	const uint8_t *l4 = f->data + FAST_ETHERNET_BYTES + header;
+	const uint8_t request = is_v4 ? 8 : 128, reply = is_v4 ? 0 : 129;
+	const uint32_t least = header + FAST_ECHO_BYTES;
+
+	if (length < least || FAST_ETHERNET_BYTES + least > f->caplen ||
+	    length + FAST_ETHERNET_BYTES > f->wirelen || (l4[0] != request && l4[0] != reply))
+		return false;
+	fast_fill(f, p, length, family, PKT_ICMP);
+	p->tcp_flags = 0;
+	p->is_reply = l4[0] == reply;
+	*ports = (struct fast_ports){load_be16(l4 + 4), pkt_icmp_port(request, l4[1]), false,
+				     p->is_reply};
+	return true;
+}
+
+/* Out of line, so that TCP and UDP do not pay for it. */
+static __attribute__((noinline)) bool fast_ipv4_echo(const struct frame *f, struct pkt *p,
+						     const uint64_t *secret)
+{
+	const uint8_t *h = f->data + FAST_ETHERNET_BYTES;
+	struct fast_ports ports;
+
+	if (!fast_echo(f, p, load_be16(h + 2), ADDR_V4, FAST_IPV4_BYTES, &ports))
+		return false;
+	fast_ipv4_key(p, h, ports, secret);
+	return true;
+}
+
+static __attribute__((noinline)) bool fast_ipv6_echo(const struct frame *f, struct pkt *p,
+						     const uint64_t *secret)
+{
+	const uint8_t *h = f->data + FAST_ETHERNET_BYTES;
+	struct fast_ports ports;
+
+	if (!fast_echo(f, p, load_be16(h + 4) + FAST_IPV6_BYTES, ADDR_V6, FAST_IPV6_BYTES, &ports))
+		return false;
+	fast_ipv6_key(p, h, ports, secret);
+	return true;
+}
+
+static inline bool fast_ipv4(const struct frame *f, struct pkt *p, const uint64_t *secret)
+{
+	const uint8_t *h = f->data + FAST_ETHERNET_BYTES, *l4 = h + FAST_IPV4_BYTES;
+
+	/* no options, no fragment */
+	if (h[0] != 0x45 || load_be16(h + 6) & 0x3fff)
+		return false;
+	if (!fast_rest(f, p, load_be16(h + 2), h[9], ADDR_V4, FAST_IPV4_BYTES, l4))
+		return h[9] == PROTO_ICMP && fast_ipv4_echo(f, p, secret);
+	fast_ipv4_key(p, h, fast_ports_of(l4), secret);
+	return true;
+}
+
+static inline bool fast_ipv6(const struct frame *f, struct pkt *p, const uint64_t *secret)
+{
+	const uint8_t *h = f->data + FAST_ETHERNET_BYTES, *l4 = h + FAST_IPV6_BYTES;
+
+	if (h[0] >> 4 != ADDR_V6)
+		return false;
+	if (!fast_rest(f, p, load_be16(h + 4) + FAST_IPV6_BYTES, h[6], ADDR_V6, FAST_IPV6_BYTES,
+		       l4))
+		return h[6] == PROTO_ICMPV6 && fast_ipv6_echo(f, p, secret);
+	fast_ipv6_key(p, h, fast_ports_of(l4), secret);
 	return true;
 }
 
