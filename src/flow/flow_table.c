@@ -28,6 +28,7 @@
 #include "base/bytes.h"
 
 #define PREFETCH_ROOM 64 /* flows */
+#define WALK_SHARE    4	 /* of the upkeep's budget; in a flood room is made without it */
 
 /* --- index ------------------------------------------------------------- */
 
@@ -354,7 +355,10 @@ static void fill(struct flow_table *t, struct flow *f, const struct pkt *p, uint
 
 	memcpy(&rest, p->key.port, sizeof(rest));
 	rest |= flow_state_word(state, first_flags(t, p, state));
-	seq_store_words(f->addr, p->key.addr, sizeof(f->addr) / 8);
+	for (unsigned s = 0; s < 2; s++) {
+		seq_set(&f->addr[s].w[0], p->key.addr[s].w[0]);
+		seq_set(&f->addr[s].w[1], p->key.addr[s].w[1]);
+	}
 	seq_store_words(f->port, &rest, 1);
 	seq_store_words(f->host, host, 1);
 	seq_store_words(f->delta, &no_deltas, 1);
@@ -364,7 +368,6 @@ static void fill(struct flow_table *t, struct flow *f, const struct pkt *p, uint
 struct flow *flow_table_start(struct flow_table *t, uint32_t place, const struct pkt *p,
 			      const uint32_t host[2], const uint32_t id[2])
 {
-	static const struct flow_sum nothing[2];
 	const enum flow_state state = first_state(p);
 	struct flow *f = &t->hot[place];
 	struct flow_cold *c = &t->cold[place];
@@ -376,7 +379,10 @@ struct flow *flow_table_start(struct flow_table *t, uint32_t place, const struct
 		ts_ns = t->quick.now_floor_ns;
 	seq_write_begin(&c->seq);
 	fill(t, f, p, ts_ns, state, host);
-	seq_store_words(c->sum, nothing, sizeof(c->sum) / 8);
+	for (unsigned s = 0; s < 2; s++) {
+		seq_set(&c->sum[s].packets, 0);
+		seq_set(&c->sum[s].bytes, 0);
+	}
 	seq_store_words(c->conn_id, id, 1);
 	seq_set(&c->icmp_errors, 0);
 	seq_set(&c->born_ms, ms_of(ts_ns));
@@ -500,7 +506,7 @@ uint32_t flow_table_sweep(struct flow_table *t, uint32_t budget)
 		return budget;
 	if (!t->emergency_ns)
 		return asked;
-	flow_table_walk(t, budget - asked);
+	flow_table_walk(t, (budget - asked) / WALK_SHARE);
 	if (t->walked < t->end)
 		return budget;
 	/* Not in the middle: what is behind would live, and what was before not. */
