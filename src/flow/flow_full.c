@@ -230,7 +230,8 @@ void flow_table_walk(struct flow_table *t, uint32_t budget)
 
 		if (i + WALK_AHEAD < t->end)
 			__builtin_prefetch(&t->hot[i + WALK_AHEAD]);
-		if (!(t->hot[i].flags & FLOW_LIVE) || !is_over(t, &t->hot[i], 0))
+		if (!is_past(t, &t->hot[i], 0) || !(t->hot[i].flags & FLOW_LIVE) ||
+		    !is_over(t, &t->hot[i], 0))
 			continue;
 		over[over_n++] = (struct over){i, hash_flow(t, &t->hot[i])};
 		if (over_n == WALK_ENDS) {

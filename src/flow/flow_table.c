@@ -28,7 +28,6 @@
 #include "base/bytes.h"
 
 #define PREFETCH_ROOM 64 /* flows */
-#define WALK_SHARE    4	 /* of the upkeep's budget; in a flood room is made without it */
 
 /* --- index ------------------------------------------------------------- */
 
@@ -506,7 +505,7 @@ uint32_t flow_table_sweep(struct flow_table *t, uint32_t budget)
 		return budget;
 	if (!t->emergency_ns)
 		return asked;
-	flow_table_walk(t, (budget - asked) / WALK_SHARE);
+	flow_table_walk(t, budget - asked);
 	if (t->walked < t->end)
 		return budget;
 	/* Not in the middle: what is behind would live, and what was before not. */
