@@ -100,7 +100,7 @@ static void take_ids(struct account *a, const uint32_t host[2], struct account_h
 	const uint32_t first = take_id(a, h.first), second = take_id(a, h.second);
 
 	for (unsigned s = 0; s < 2; s++)
-		id[s] = host[s] == h.first ? first : second;
+		id[s] = first ^ ((first ^ second) & -(uint32_t)(host[s] != h.first));
 }
 
 /* The address that is a host by the direction of the frame; NULL: neither. */
@@ -255,13 +255,11 @@ static void find_fresh_hosts(struct account *a, const uint8_t *at, unsigned n)
 		f->at = at[i];
 		fresh_n++;
 		for (unsigned s = 0; s < 2; s++) {
-			const struct addr *ip = &p->key.addr[s];
-
 			f->host[s] = HOST_NONE;
 			asked[asked_n].host = &f->host[s];
 			asked[asked_n].p = p;
-			asked[asked_n].ip = ip;
-			asked_n += inner_has(a->inner, ip, p->family);
+			asked[asked_n].ip = &p->key.addr[s];
+			asked_n += inner_has(a->inner, &p->key.addr[s], p->family);
 		}
 	}
 	for (unsigned i = 0; i < asked_n; i++)
@@ -291,7 +289,7 @@ static void count_unknown(struct account *a, const struct pkt *p, bool is_known,
 
 	if (!is_known)
 		hosts_of(a, p, host);
-	if (host[0] == HOST_NONE && host[1] == HOST_NONE) {
+	if ((host[0] & host[1]) == HOST_NONE) { /* all bits of both */
 		l->transit += p->packets;
 		l->counted_bytes -= p->ip_bytes; /* which are added for every packet */
 		return;

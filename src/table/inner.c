@@ -4,8 +4,7 @@
  *
  * The networks of each family become ranges of numbers, sorted and merged.
  * IPv4 addresses are numbers in the upper word, as IPv6's first half is, so
- * that one search serves both. For most addresses the first byte tells, without
- * a search.
+ * that one search serves both.
  */
 #include "table/inner.h"
 
@@ -18,21 +17,8 @@ struct number {
 	uint64_t hi, lo;
 };
 
-struct range {
+struct inner_range {
 	struct number first, last;
-};
-
-/* What is inner of all addresses with one first byte. */
-enum { FIRST_NONE, FIRST_ALL, FIRST_SOME };
-
-struct ranges {
-	struct range *r;
-	size_t n;
-	uint8_t first[256];
-};
-
-struct inner {
-	struct ranges v4, v6;
 };
 
 static int number_compare(struct number a, struct number b)
@@ -48,9 +34,9 @@ static struct number number_of(const struct addr *a)
 			       (uint64_t)load_be32(a->b + 8) << 32 | load_be32(a->b + 12)};
 }
 
-static struct range range_of(const struct addr_net *net)
+static struct inner_range range_of(const struct addr_net *net)
 {
-	struct range r = {number_of(&net->addr), number_of(&net->addr)};
+	struct inner_range r = {number_of(&net->addr), number_of(&net->addr)};
 
 	if (net->bits < 64)
 		r.last.hi |= UINT64_MAX >> net->bits;
@@ -63,10 +49,12 @@ static struct range range_of(const struct addr_net *net)
 
 static int range_compare(const void *a, const void *b)
 {
-	return number_compare(((const struct range *)a)->first, ((const struct range *)b)->first);
+	return number_compare(((const struct inner_range *)a)->first,
+			      ((const struct inner_range *)b)->first);
 }
 
-static int ranges_fill(struct ranges *out, const struct addr_net *nets, size_t n, uint8_t family)
+static int ranges_fill(struct inner_ranges *out, const struct addr_net *nets, size_t n,
+		       uint8_t family)
 {
 	size_t used = 0, merged = 0;
 
@@ -90,7 +78,7 @@ static int ranges_fill(struct ranges *out, const struct addr_net *nets, size_t n
 }
 
 /* How many ranges begin at x or before it. */
-static size_t ranges_up_to(const struct ranges *rs, struct number x)
+static size_t ranges_up_to(const struct inner_ranges *rs, struct number x)
 {
 	size_t lo = 0, hi = rs->n;
 
@@ -105,28 +93,28 @@ static size_t ranges_up_to(const struct ranges *rs, struct number x)
 	return lo;
 }
 
-static uint8_t first_of(const struct ranges *rs, uint8_t byte)
+static uint8_t first_of(const struct inner_ranges *rs, uint8_t byte)
 {
 	const struct number x = {(uint64_t)byte << 56, 0};
 	const struct number y = {x.hi | UINT64_MAX >> 8, UINT64_MAX};
 	const size_t i = ranges_up_to(rs, x);
 
 	if (i && number_compare(rs->r[i - 1].last, y) >= 0)
-		return FIRST_ALL;
+		return INNER_ALL;
 	if (i && number_compare(rs->r[i - 1].last, x) >= 0)
-		return FIRST_SOME;
-	return i < rs->n && number_compare(rs->r[i].first, y) <= 0 ? FIRST_SOME : FIRST_NONE;
+		return INNER_SOME;
+	return i < rs->n && number_compare(rs->r[i].first, y) <= 0 ? INNER_SOME : INNER_NONE;
 }
 
 /* Where some addresses never are hosts, it takes a second look. */
-static void fill_first(struct ranges *rs, uint8_t family)
+static void fill_first(struct inner_ranges *rs, uint8_t family)
 {
 	for (unsigned b = 0; b < 256; b++) {
 		const bool has_never = b == 0 || b == 255 || (family == ADDR_V4 && b >> 4 == 14);
 
 		rs->first[b] = first_of(rs, (uint8_t)b);
-		if (has_never && rs->first[b] == FIRST_ALL)
-			rs->first[b] = FIRST_SOME;
+		if (has_never && rs->first[b] == INNER_ALL)
+			rs->first[b] = INNER_SOME;
 	}
 }
 
@@ -176,7 +164,7 @@ void inner_free(struct inner *in)
 	free(in);
 }
 
-static bool ranges_have(const struct ranges *rs, struct number x)
+static bool ranges_have(const struct inner_ranges *rs, struct number x)
 {
 	const size_t i = ranges_up_to(rs, x);
 
@@ -199,12 +187,9 @@ bool inner_can_have(const struct addr *a, uint8_t family)
 	return !is_never_a_host(a, family);
 }
 
-bool inner_has(const struct inner *in, const struct addr *a, uint8_t family)
+bool inner_search(const struct inner *in, const struct addr *a, uint8_t family)
 {
-	const struct ranges *rs = family == ADDR_V4 ? &in->v4 : &in->v6;
-	const uint8_t first = rs->first[a->b[0]];
+	const struct inner_ranges *rs = family == ADDR_V4 ? &in->v4 : &in->v6;
 
-	if (first != FIRST_SOME)
-		return first == FIRST_ALL;
 	return !is_never_a_host(a, family) && ranges_have(rs, number_of(a));
 }
