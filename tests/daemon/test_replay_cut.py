@@ -11,6 +11,7 @@ whole record, as read_capture.py does, print its table, name what is cut, and ex
 where not even the first record is whole, it may do without the table.
 """
 import concurrent.futures
+import json
 import os
 import random
 import subprocess
@@ -37,6 +38,12 @@ def run_piped(tcsniff, path):
         cat.stdout.close()
         cat.wait()
     return ended
+
+
+def is_empty(text):
+    """A table of nothing."""
+    account = json.loads(text)
+    return account["ledger"]["received"] == 0 and account["hosts"] == []
 
 
 def expected_of(path):
@@ -66,7 +73,9 @@ def check(tcsniff, path, name, size, folder):
     if want and run.account:
         faults += accounts.account_faults(want, run.account)
     piped = run_piped(tcsniff, cut)
-    if piped.returncode != run.status or piped.stdout != run.text:
+    # The header of a pipe may come after the start, and then too little of it.
+    is_same = piped.stdout == run.text or (not run.text and is_empty(piped.stdout))
+    if piped.returncode != run.status or not is_same:
         faults.append("through standard input otherwise: exit status %d: %s" % (
             piped.returncode, piped.stderr.decode(errors="replace").strip()))
     os.unlink(cut)
