@@ -190,6 +190,8 @@ static void *worker_main(void *arg)
 	w->status = w->team->enter ? w->team->enter(w->team->arg, &w->err) : 0;
 	if (w->status == 0)
 		w->status = work(w);
+	if (w->status < 0 && w->team->in_step)
+		worker_team_stop(w->team); /* the others would wait for it */
 	sweep_all(w);
 	excuse(w->team, 1);
 	__atomic_fetch_add(&w->team->ended, 1, __ATOMIC_RELEASE);
