@@ -182,7 +182,8 @@ class Socket(LiveTest):
                   self.sent, counters["query_memory_high"] >> 10,
                   counters["query_memory_max"] >> 10), file=sys.stderr)
         self.assertLessEqual(counters["query_memory_high"], counters["query_memory_max"])
-        self.assertLess(self.rss(daemon) - before, counters["query_memory_max"])
+        if "TCSNIFF_SANITIZER" not in os.environ:  # which keeps what is freed
+            self.assertLess(self.rss(daemon) - before, counters["query_memory_max"])
         if counter:
             self.assertGreater(counters[counter], 0)
         if said:

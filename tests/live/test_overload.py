@@ -151,7 +151,8 @@ class Overload(LiveTest):
         self.assertEqual(after["received"], ledger["received"] + 1000)
         now = self.state(daemon)
         self.assertEqual((now["threads"], now["fds"]), (calm["threads"], calm["fds"]))
-        self.assertLess(now["kb"], calm["kb"] + 4096)
+        if "TCSNIFF_SANITIZER" not in os.environ:  # which keeps what is freed
+            self.assertLess(now["kb"], calm["kb"] + 4096)
         status, said, _ = daemon.stop()
         self.assertEqual(status, 0)
         self.assertIn("received %d = " % after["received"], said)
