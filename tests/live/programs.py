@@ -25,6 +25,9 @@ from netns import LIMIT, wait_until
 TCSNIFF = TCTABLE = None
 CLASSES = ("tcp", "udp", "icmp", "other")
 
+SANITIZER = os.environ.get("TCSNIFF_SANITIZER")  # what it was built with
+SLOWER = 4 if SANITIZER else 1  # so many times
+
 # So that nothing ends or is forgotten while it is being compared.
 FOREVER = ["--host-timeout", "0"] + [arg for name in (
     "tcp-syn-sent", "tcp-syn-recv", "tcp-established", "tcp-fin-wait", "tcp-close-wait",

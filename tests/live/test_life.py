@@ -21,7 +21,6 @@ from netns import LIMIT, veth, wait_until
 from programs import LiveTest, threads
 
 AWAY = "192.0.2.9"
-SANITIZER = os.environ.get("TCSNIFF_SANITIZER")
 
 
 def cpu_seconds(pid):
@@ -68,7 +67,7 @@ class Life(LiveTest):
                 self.assertEqual(status["Seccomp"], "2")
                 filters = status.get("Seccomp_filters", "2")
                 # Its own and the process's; the thread of a sanitizer has the latter.
-                if not (name == "tcsniff" and filters == "1" and SANITIZER == "thread"):
+                if not (name == "tcsniff" and filters == "1" and programs.SANITIZER == "thread"):
                     self.assertEqual(filters, "2")
 
     def test_nothing_is_left_of_its_privileges(self):
