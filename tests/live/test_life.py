@@ -112,11 +112,11 @@ class Life(LiveTest):
         cpus = sorted(os.sched_getaffinity(0))
         first, last = cpus[0], cpus[-1]
         daemon = self.start("--fanout", "3", "--cpus", "%d,%d" % (last, first))
+        names = {"tcsniff", "query", "worker-0", "worker-1", "worker-2"}  # once each has begun
+        wait_until("names", lambda: names <= {name for name, _ in threads(daemon.pid)})
         allowed = {name: status["Cpus_allowed_list"] for name, status in threads(daemon.pid)}
         self.assertEqual({n: c for n, c in allowed.items() if n.startswith("worker-")},
                          {"worker-0": str(last), "worker-1": str(first), "worker-2": str(last)})
-        self.assertIn("tcsniff", allowed)
-        self.assertIn("query", allowed)
         absent = max(cpus) + 1
         self.assertIn("CPU %d" % absent, self.refused("--cpus", str(absent)))
 
