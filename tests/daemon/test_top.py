@@ -59,7 +59,8 @@ class Terminal:
     """A tmux server of its own, with the view in its only window."""
 
     def __init__(self, folder, *args, width=80, height=24):
-        self.socket = os.path.join(folder, "tmux%d" % id(self))
+        # Never one that was used before: its server may be about to end.
+        self.socket = os.path.join(tempfile.mkdtemp(dir=folder), "tmux")
         env = {k: v for k, v in os.environ.items() if k not in ("TMUX", "COLUMNS", "LINES")}
         command = " ".join("'%s'" % a for a in (TCTABLE, "top", *args))
         subprocess.run(["tmux", "-S", self.socket, "-f", "/dev/null", "new-session", "-d",
