@@ -37,7 +37,7 @@ struct bench {
 struct reader {
 	struct bench *bench;
 	pthread_t thread;
-	uint64_t seen;	   /* flows read */
+	uint64_t seen;	   /* flows read; atomic */
 	uint64_t wrong;	   /* of these, those whose parts disagree */
 	uint64_t backward; /* counters that went back */
 };
@@ -130,7 +130,7 @@ static void *read_all(void *arg)
 
 				if (!flow_table_read(b->table, i, host, &c))
 					continue;
-				r->seen++;
+				counter_add(&r->seen, 1);
 				r->wrong += !parts_agree(&c, host);
 			}
 		flow_table_stats(b->table, &now);
@@ -142,11 +142,11 @@ static void *read_all(void *arg)
 	return NULL;
 }
 
-static void write_all(struct bench *b, struct random *r)
+/* From now_ns on; when it is over. */
+static uint64_t write_all(struct bench *b, struct random *r, uint64_t now_ns)
 {
 	static const uint8_t flags[] = {PKT_TCP_SYN, PKT_TCP_SYN | PKT_TCP_ACK, PKT_TCP_ACK,
 					PKT_TCP_ACK, PKT_TCP_FIN | PKT_TCP_ACK};
-	uint64_t now_ns = START_NS;
 
 	for (unsigned i = 0; i < PACKETS; i++) {
 		const uint16_t port = (uint16_t)(1 + random_below(r, KEYS));
@@ -161,6 +161,16 @@ static void write_all(struct bench *b, struct random *r)
 		flow_table_clock(b->table, now_ns);
 		flow_table_sweep(b->table, 2);
 	}
+	return now_ns;
+}
+
+/* A busy machine may let a reader wait. */
+static bool all_have_seen(const struct reader *readers)
+{
+	for (unsigned i = 0; i < READERS; i++)
+		if (!load_relaxed(&readers[i].seen))
+			return false;
+	return true;
 }
 
 static void packets_and_bytes_read_beside_the_worker_belong_together(void **state)
@@ -178,6 +188,7 @@ static void packets_and_bytes_read_beside_the_worker_belong_together(void **stat
 	struct random r = {7};
 	struct arena *arena;
 	struct flow_stats s;
+	uint64_t now_ns = START_NS;
 
 	(void)state;
 	flow_timeouts_init(&c.timeouts);
@@ -189,7 +200,9 @@ static void packets_and_bytes_read_beside_the_worker_belong_together(void **stat
 		assert_int_equal(pthread_create(&readers[i].thread, NULL, read_all, &readers[i]),
 				 0);
 	}
-	write_all(&b, &r);
+	do
+		now_ns = write_all(&b, &r, now_ns);
+	while (!all_have_seen(readers));
 	store_release(&b.stop, true);
 	for (unsigned i = 0; i < READERS; i++) {
 		assert_int_equal(pthread_join(readers[i].thread, NULL), 0);
