@@ -16,6 +16,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define load_relaxed(p)	    __atomic_load_n((p), __ATOMIC_RELAXED)
 #define load_acquire(p)	    __atomic_load_n((p), __ATOMIC_ACQUIRE)
@@ -42,14 +43,17 @@ static inline void seq_copy_words(void *dst, const void *src, size_t n)
 		d[i] = load_acquire(&s[i]);
 }
 
-/* Stores n 64-bit words into a guarded record, by its writer. */
+/* Stores n 64-bit words into a guarded record, by its writer; dst is 8-byte aligned. */
 static inline void seq_store_words(void *dst, const void *src, size_t n)
 {
 	uint64_t *d = dst;
-	const uint64_t *s = src;
 
-	for (size_t i = 0; i < n; i++)
-		store_release(&d[i], s[i]);
+	for (size_t i = 0; i < n; i++) {
+		uint64_t word;
+
+		memcpy(&word, (const char *)src + i * sizeof(word), sizeof(word));
+		store_release(&d[i], word);
+	}
 }
 
 #endif

@@ -343,15 +343,6 @@ static unsigned first_flags(const struct flow_table *t, const struct pkt *p, enu
 	       (orig != p->side) * FLOW_ANSWERED | p->is_reply * FLOW_REPLY_FIRST;
 }
 
-/* Two of 32 bits as one word of a guarded record. */
-static inline void store_pair(uint32_t *to, const uint32_t from[2])
-{
-	uint64_t word;
-
-	memcpy(&word, from, sizeof(word));
-	seq_store_words(to, &word, 1);
-}
-
 /* The flow of p into its slot, but for what p counts. By words: their pieces would
  * take more steps, and be slow to load as a whole right after. The sequence number
  * is held. */
@@ -368,7 +359,7 @@ static void fill(struct flow_table *t, struct flow *f, const struct pkt *p, uint
 		seq_set(&f->addr[s].w[1], p->key.addr[s].w[1]);
 	}
 	seq_store_words(f->port, &rest, 1);
-	store_pair(f->host, host);
+	seq_store_words(f->host, host, 1);
 	seq_store_words(f->delta, &no_deltas, 1);
 	seq_set(&f->last_ns, last_ns);
 }
@@ -391,7 +382,7 @@ struct flow *flow_table_start(struct flow_table *t, uint32_t place, const struct
 		seq_set(&c->sum[s].packets, 0);
 		seq_set(&c->sum[s].bytes, 0);
 	}
-	store_pair(c->conn_id, id);
+	seq_store_words(c->conn_id, id, 1);
 	seq_set(&c->icmp_errors, 0);
 	seq_set(&c->born_ms, ms_of(ts_ns));
 	seq_write_end(&c->seq);
