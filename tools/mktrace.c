@@ -45,6 +45,7 @@ static const char help[] =
 	"how much\n"
 	"      --packets N         frames in the file (1M)\n"
 	"      --hosts N           inner addresses, in 10/8 and fd00::/8 (1000)\n"
+	"      --prefix N          those of IPv4 in 10.0.0.0/N, 8 to 24 (8)\n"
 	"      --flows N           connections at once (10 * hosts)\n"
 	"      --span TIME         time from the first to the last frame (60s)\n"
 	"      --rate N            frames a second, instead of --span\n"
@@ -86,6 +87,7 @@ static int fail(const char *what, const char *why)
 static void name_entities(struct trace *t)
 {
 	const uint32_t hosts = (uint32_t)t->c.hosts, inners = t->inners;
+	const uint32_t host_bits = UINT32_MAX >> t->c.prefix;
 	const double flooded_v6 = t->c.mode == MODE_SCAN6;
 
 	for (uint32_t i = 0; i < t->stranger; i++) {
@@ -102,7 +104,7 @@ static void name_entities(struct trace *t)
 			put32(put32(e->ip.b + 8, (uint32_t)(low >> 32)), (uint32_t)low);
 		} else {
 			e->family = ADDR_V4; /* odd factors: no two are equal */
-			put32(e->ip.b, inner ? 10u << 24 | ((k + 1) * 0x9e3779b1u & 0xffffff)
+			put32(e->ip.b, inner ? 10u << 24 | ((k + 1) * 0x9e3779b1u & host_bits)
 					     : 198u << 24 | 18u << 16 | (k * 0x9e37u & 0x1ffff));
 		}
 	}
@@ -224,6 +226,7 @@ static const struct count_option {
 	{offsetof(struct conf, snaplen), SNAPLEN_MIN, 65535},
 	{offsetof(struct conf, seed), 0, UINT64_MAX},
 	{offsetof(struct conf, established), 0, 10000000},
+	{offsetof(struct conf, prefix), PREFIX, 24},
 };
 
 static const struct option longs[] = {
@@ -235,6 +238,7 @@ static const struct option longs[] = {
 	{"snaplen", required_argument, NULL, OPT_COUNT + 5},
 	{"seed", required_argument, NULL, OPT_COUNT + 6},
 	{"established", required_argument, NULL, OPT_COUNT + 7},
+	{"prefix", required_argument, NULL, OPT_COUNT + 8},
 	{"tcp", required_argument, NULL, OPT_SHARE + SHARE_TCP},
 	{"udp", required_argument, NULL, OPT_SHARE + SHARE_UDP},
 	{"icmp", required_argument, NULL, OPT_SHARE + SHARE_ICMP},
@@ -323,6 +327,8 @@ static int check_mode(const struct conf *c, struct err *e)
 			       (unsigned long long)c->flows);
 	if (c->mode != MODE_TRAFFIC && c->expect_all)
 		return err_set(e, -EINVAL, "--expect-all is for the mode traffic");
+	if (c->mode != MODE_TRAFFIC && c->prefix != PREFIX)
+		return err_set(e, -EINVAL, "--prefix is for the mode traffic");
 	if (c->packets < c->established * 5)
 		return err_set(e, -EINVAL,
 			       "--established %llu: they alone are %llu packets, above --packets",
@@ -344,6 +350,10 @@ static int check_conf(struct conf *c, struct err *e)
 		return err_set(e, -EINVAL, "--internal and --transit are above 100 together");
 	if (s[SHARE_VLAN] + s[SHARE_QINQ] > 1 + 1e-9)
 		return err_set(e, -EINVAL, "--vlan and --qinq are above 100 together");
+	if (c->hosts > UINT32_MAX >> c->prefix)
+		return err_set(e, -EINVAL,
+			       "--prefix %llu: --hosts needs %llu addresses; give a shorter one",
+			       (unsigned long long)c->prefix, (unsigned long long)c->hosts);
 	if (!c->flows)
 		c->flows = 10 * c->hosts;
 	if (c->rate)
@@ -381,6 +391,7 @@ static int parse(struct conf *c, int argc, char **argv, struct err *e)
 	*c = (struct conf){
 		.packets = 1000000,
 		.hosts = 1000,
+		.prefix = PREFIX,
 		.start = 1700000000,
 		.seed = 1,
 		.span_ns = 60 * NS_PER_SEC,

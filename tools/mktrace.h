@@ -18,6 +18,7 @@
 
 #define SIZES_MAX      16
 #define HOSTS_MAX      8000000
+#define PREFIX	       8     /* of 10/8 */
 #define OUTERS_MAX     65536 /* of each family: 198.18.0.0/15 has twice as many */
 #define SNAPLEN_MIN    128   /* all headers that are made, but in tunnels */
 #define SNAPLEN_TUNNEL 192
@@ -74,7 +75,7 @@ struct conf {
 	enum mode mode;
 	bool decap;
 	uint64_t established; /* connections beneath a flood */
-	uint64_t packets, hosts, flows, rate, start, snaplen, seed;
+	uint64_t packets, hosts, prefix, flows, rate, start, snaplen, seed;
 	uint64_t span_ns;
 	double share[SHARES]; /* 0 .. 1 */
 	struct {

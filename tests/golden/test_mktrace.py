@@ -65,6 +65,15 @@ class Mktrace(unittest.TestCase):
         self.make("--hosts", "1000")
         self.assertEqual(len(load(self.expect)["hosts"]), 1000)
 
+    def test_addresses_have_the_prefix(self):
+        self.make("--hosts", "200", "--prefix", "24", "--ipv6", "50")
+        hosts = [h["ip"] for h in load(self.expect)["hosts"]]
+        self.assertEqual(len(set(hosts)), 200)
+        self.assertEqual(sum(ip.startswith("10.0.0.") for ip in hosts), 100)
+        done = mktrace("--hosts", "256", "--prefix", "24", self.trace)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(b"--prefix 24", done.stderr)
+
     def test_so_it_is_of_floods(self):
         for mode in FLOODS:
             for established in ("0", "700"):
