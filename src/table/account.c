@@ -234,17 +234,12 @@ static struct flow *start_flow(struct account *a, const struct pkt *p, uint32_t 
 	return f;
 }
 
-/* Looks up the hosts of the n packets of the batch that seem to begin flows,
- * step by step for all of them: starting a flow is mostly waiting for memory. */
+/* Looks up the hosts of the n packets of the batch that seem to begin flows, all
+ * at once. */
 static void find_fresh_hosts(struct account *a, const uint8_t *at, unsigned n)
 {
-	struct {
-		uint64_t hash;
-		uint32_t *host;
-		const struct pkt *p;
-		const struct addr *ip;
-	} asked[2 * ACCOUNT_BATCH + 1]; /* one is written in vain */
-	unsigned fresh_n = 0, asked_n = 0;
+	struct host_dir_ask asks[2 * ACCOUNT_BATCH + 1]; /* one is written in vain */
+	unsigned fresh_n = 0, asks_n = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		const struct pkt *p = &a->pkts[at[i]];
@@ -256,22 +251,18 @@ static void find_fresh_hosts(struct account *a, const uint8_t *at, unsigned n)
 		fresh_n++;
 		for (unsigned s = 0; s < 2; s++) {
 			f->host[s] = HOST_NONE;
-			asked[asked_n].host = &f->host[s];
-			asked[asked_n].p = p;
-			asked[asked_n].ip = &p->key.addr[s];
-			asked_n += inner_has(a->inner, &p->key.addr[s], p->family);
+			asks[asks_n].host = &f->host[s];
+			asks[asks_n].ip = &p->key.addr[s];
+			asks[asks_n].family = p->family;
+			asks_n += inner_has(a->inner, &p->key.addr[s], p->family);
 		}
 	}
-	for (unsigned i = 0; i < asked_n; i++)
-		asked[i].hash = host_dir_hash(a->hosts, asked[i].ip, asked[i].p->family);
-	for (unsigned i = 0; i < asked_n; i++)
-		host_dir_prefetch(a->hosts, asked[i].hash);
-	for (unsigned i = 0; i < asked_n; i++) {
-		*asked[i].host = host_dir_touch_hashed(a->hosts, asked[i].hash, asked[i].ip,
-						       asked[i].p->family);
-		prefetch_row(&a->rows[*asked[i].host], asked[i].p->class);
-	}
 	a->fresh[fresh_n].at = ACCOUNT_BATCH;
+	host_dir_touch_all(a->hosts, asks, asks_n);
+	for (unsigned i = 0; i < fresh_n; i++)
+		for (unsigned s = 0; s < 2; s++)
+			prefetch_row(&a->rows[(int32_t)a->fresh[i].host[s]],
+				     a->pkts[a->fresh[i].at].class);
 }
 
 /* A packet that is on no flow we have: its hosts, by side, unless they are

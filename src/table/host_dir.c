@@ -60,28 +60,17 @@ static uint32_t *head_at(const struct host_dir *d, uint64_t hash)
 	return &d->heads[hash & d->heads_mask];
 }
 
-uint64_t host_dir_hash(const struct host_dir *d, const struct addr *a, uint8_t family)
+static uint64_t hash_of(const struct host_dir *d, const struct addr *a, uint8_t family)
 {
 	const uint64_t *s = d->secret;
-	const uint64_t h =
-		hash_fold(hash_fold(a->w[0] ^ s[0], a->w[1] ^ s[1]) ^ s[2], family ^ s[3]) &
-		d->hash_mask;
 
-	__builtin_prefetch(head_at(d, h));
-	return h;
+	return hash_fold(hash_fold(a->w[0] ^ s[0], a->w[1] ^ s[1]) ^ s[2], family ^ s[3]) &
+	       d->hash_mask;
 }
 
 static uint32_t *head_of(const struct host_dir *d, const struct addr *a, uint8_t family)
 {
-	return head_at(d, host_dir_hash(d, a, family));
-}
-
-void host_dir_prefetch(const struct host_dir *d, uint64_t hash)
-{
-	const uint32_t i = load_relaxed(head_at(d, hash));
-
-	if (i != HOST_NONE)
-		__builtin_prefetch(&d->entries[i], 1);
+	return head_at(d, hash_of(d, a, family));
 }
 
 static uint32_t find(const struct host_dir *d, const uint32_t *head, const struct addr *a,
@@ -117,11 +106,12 @@ uint32_t host_dir_lookup(const struct host_dir *d, const struct addr *a, uint8_t
 static uint32_t add(struct host_dir *d, uint32_t *head, const struct addr *a, uint8_t family)
 {
 	uint32_t i = d->free_head;
+	const bool was_used = i != HOST_NONE;
 	struct entry *e;
 
 	if (d->count >= load_relaxed(&d->hosts_limit))
 		return d->hosts_max;
-	if (i != HOST_NONE) {
+	if (was_used) {
 		d->free_head = d->entries[i].next;
 	} else if (d->end < d->hosts_max) {
 		i = d->end;
@@ -136,7 +126,8 @@ static uint32_t add(struct host_dir *d, uint32_t *head, const struct addr *a, ui
 	seq_set(&e->next_id, 0);
 	seq_write_end(&e->seq);
 	/* Not a store: somebody who lost against GONE may still take his 1 off. */
-	__atomic_fetch_and(&e->conns, ~GONE, __ATOMIC_RELEASE);
+	if (was_used)
+		__atomic_fetch_and(&e->conns, ~GONE, __ATOMIC_RELEASE);
 	store_release(&e->next, *head);
 	store_release(head, i);
 	if (i == d->end)
@@ -145,28 +136,61 @@ static uint32_t add(struct host_dir *d, uint32_t *head, const struct addr *a, ui
 	return i;
 }
 
-uint32_t host_dir_touch_hashed(struct host_dir *d, uint64_t hash, const struct addr *a,
-			       uint8_t family)
+/* Hosts that are not there, for all of them under one lock: between workers that
+ * add hosts, its line and those it guards go to and fro. */
+static void add_all(struct host_dir *d, const struct host_dir_ask *asks, unsigned n)
 {
-	uint32_t *head = head_at(d, hash);
-	uint32_t i = find(d, head, a, family);
-
-	if (i != HOST_NONE)
-		return i;
+	__builtin_prefetch(&d->lock, 1);
 	/* A scan past the limit is not worth a lock a packet. */
-	if (load_relaxed(&d->count) >= load_relaxed(&d->hosts_limit))
-		return d->hosts_max;
+	if (load_relaxed(&d->count) >= load_relaxed(&d->hosts_limit)) {
+		for (unsigned i = 0; i < n; i++)
+			*asks[i].host = d->hosts_max;
+		return;
+	}
+	for (unsigned i = 0; i < n; i++)
+		__builtin_prefetch(&d->entries[load_relaxed(&d->end) + i], 1);
 	pthread_mutex_lock(&d->lock);
-	i = find(d, head, a, family);
-	if (i == HOST_NONE)
-		i = add(d, head, a, family);
+	for (unsigned i = 0; i < n; i++) {
+		const struct host_dir_ask *a = &asks[i];
+		uint32_t *head = head_at(d, a->hash);
+
+		*a->host = find(d, head, a->ip, a->family);
+		if (*a->host == HOST_NONE)
+			*a->host = add(d, head, a->ip, a->family);
+	}
 	pthread_mutex_unlock(&d->lock);
-	return i;
+}
+
+void host_dir_touch_all(struct host_dir *d, struct host_dir_ask *asks, unsigned n)
+{
+	unsigned missing = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		asks[i].hash = hash_of(d, asks[i].ip, asks[i].family);
+		__builtin_prefetch(head_at(d, asks[i].hash));
+	}
+	for (unsigned i = 0; i < n; i++) {
+		const uint32_t first = load_relaxed(head_at(d, asks[i].hash));
+
+		if (first != HOST_NONE)
+			__builtin_prefetch(&d->entries[first], 1);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		*asks[i].host = find(d, head_at(d, asks[i].hash), asks[i].ip, asks[i].family);
+		if (*asks[i].host == HOST_NONE)
+			asks[missing++] = asks[i];
+	}
+	if (missing)
+		add_all(d, asks, missing);
 }
 
 uint32_t host_dir_touch(struct host_dir *d, const struct addr *a, uint8_t family)
 {
-	return host_dir_touch_hashed(d, host_dir_hash(d, a, family), a, family);
+	uint32_t i;
+	struct host_dir_ask ask = {.ip = a, .host = &i, .family = family};
+
+	host_dir_touch_all(d, &ask, 1);
+	return i;
 }
 
 bool host_dir_conn_hold(struct host_dir *d, uint32_t i)

@@ -40,15 +40,19 @@ void host_dir_fini(struct host_dir *d); /* NULL is fine */
 /* The index of a host, or HOST_NONE. */
 uint32_t host_dir_lookup(const struct host_dir *d, const struct addr *a, uint8_t family);
 
-/* Two steps before a touch: hashes the address and asks for the memory that the
- * hash leads to; and for what that leads to. */
-uint64_t host_dir_hash(const struct host_dir *d, const struct addr *a, uint8_t family);
-void host_dir_prefetch(const struct host_dir *d, uint64_t hash);
-
 /* The index of a host, added if it is new; hosts_max if there is no room. */
 uint32_t host_dir_touch(struct host_dir *d, const struct addr *a, uint8_t family);
-uint32_t host_dir_touch_hashed(struct host_dir *d, uint64_t hash, const struct addr *a,
-			       uint8_t family);
+
+/* The same of n hosts, which may be equal, step by step for all of them: it is mostly
+ * waiting for memory. */
+struct host_dir_ask {
+	const struct addr *ip;
+	uint32_t *host; /* where its index goes */
+	uint64_t hash;	/* not to be set */
+	uint8_t family;
+};
+
+void host_dir_touch_all(struct host_dir *d, struct host_dir_ask *asks, unsigned n);
 
 /* Holds host i, as often as it is let go: as long as anybody holds it, it is not
  * removed. False if it has just been removed, and must be touched again. Not for
