@@ -46,6 +46,8 @@ static const char help[] =
 	"      --packets N         frames in the file (1M)\n"
 	"      --hosts N           inner addresses, in 10/8 and fd00::/8 (1000)\n"
 	"      --prefix N          those of IPv4 in 10.0.0.0/N, 8 to 24 (8)\n"
+	"      --peers N           outer addresses of either family (as many as hosts,\n"
+	"                          64 to 65536)\n"
 	"      --flows N           connections at once (10 * hosts)\n"
 	"      --span TIME         time from the first to the last frame (60s)\n"
 	"      --rate N            frames a second, instead of --span\n"
@@ -88,6 +90,9 @@ static void name_entities(struct trace *t)
 {
 	const uint32_t hosts = (uint32_t)t->c.hosts, inners = t->inners;
 	const uint32_t host_bits = UINT32_MAX >> t->c.prefix;
+	/* 198.18/15 is for benchmarks (RFC 2544), but may be too small. */
+	const uint32_t outer_net = t->outers > OUTERS_MAX ? 198u << 24 : 198u << 24 | 18u << 16;
+	const uint32_t outer_bits = t->outers > OUTERS_MAX ? 0xffffff : 0x1ffff;
 	const double flooded_v6 = t->c.mode == MODE_SCAN6;
 
 	for (uint32_t i = 0; i < t->stranger; i++) {
@@ -105,7 +110,7 @@ static void name_entities(struct trace *t)
 		} else {
 			e->family = ADDR_V4; /* odd factors: no two are equal */
 			put32(e->ip.b, inner ? 10u << 24 | ((k + 1) * 0x9e3779b1u & host_bits)
-					     : 198u << 24 | 18u << 16 | (k * 0x9e37u & 0x1ffff));
+					     : outer_net | (k * 0x9e37u & outer_bits));
 		}
 	}
 }
@@ -227,6 +232,7 @@ static const struct count_option {
 	{offsetof(struct conf, seed), 0, UINT64_MAX},
 	{offsetof(struct conf, established), 0, 10000000},
 	{offsetof(struct conf, prefix), PREFIX, 24},
+	{offsetof(struct conf, peers), 2, HOSTS_MAX},
 };
 
 static const struct option longs[] = {
@@ -239,6 +245,7 @@ static const struct option longs[] = {
 	{"seed", required_argument, NULL, OPT_COUNT + 6},
 	{"established", required_argument, NULL, OPT_COUNT + 7},
 	{"prefix", required_argument, NULL, OPT_COUNT + 8},
+	{"peers", required_argument, NULL, OPT_COUNT + 9},
 	{"tcp", required_argument, NULL, OPT_SHARE + SHARE_TCP},
 	{"udp", required_argument, NULL, OPT_SHARE + SHARE_UDP},
 	{"icmp", required_argument, NULL, OPT_SHARE + SHARE_ICMP},
@@ -426,14 +433,16 @@ static int parse(struct conf *c, int argc, char **argv, struct err *e)
 
 static int trace_init(struct trace *t)
 {
-	uint64_t outers = t->c.hosts < 64 ? 64 : t->c.hosts;
+	const uint64_t hosts = t->c.hosts;
 
-	t->inners = (uint32_t)t->c.hosts;
+	t->inners = (uint32_t)hosts;
 	if (t->c.mode == MODE_SCAN4 || t->c.mode == MODE_SCAN6)
 		t->inners += (uint32_t)t->c.packets;
 	else if (t->c.mode != MODE_TRAFFIC)
 		t->inners += 2;
-	t->outers = outers < OUTERS_MAX ? (uint32_t)outers : OUTERS_MAX;
+	t->outers = (uint32_t)(hosts < 64 ? 64 : hosts < OUTERS_MAX ? hosts : OUTERS_MAX);
+	if (t->c.peers)
+		t->outers = (uint32_t)t->c.peers;
 	t->random = scramble(t->c.seed);
 	t->ts_ns = t->c.start * NS_PER_SEC;
 	t->gap_ns = t->c.span_ns / t->c.packets;
