@@ -15,15 +15,15 @@ import time
 PR_SET_CHILD_SUBREAPER = 36
 TOUCHED = "3G"  # before each program: memory that was never used is slow at first
 
-# Hosts and connections at once; the floor's arguments, which follow from these.
+# Hosts, connections at once and peers; the floor's arguments, which follow from these.
 TRACES = {
-    "A": (4000, 200000, []),
-    "B": (500000, 2000000, ["23", "19"]),
-    "C": (200, 1000, ["16", "8"]),
+    "A": (4000, 200000, 1000000, []),
+    "B": (500000, 2000000, 1000000, ["23", "19"]),
+    "C": (200, 1000, 200, ["16", "8"]),
 }
 # Plain Ethernet, every frame with its IP addresses where the floor looks for them.
-TRAFFIC = ("--rate", "1M", "--snaplen", "128", "--peers", "1M", "--tcp", "85", "--udp", "13",
-           "--icmp", "1.5", "--ipv6", "15", "--sizes", "64:3,576:1,1500:2", "--internal", "0", "--transit", "0",
+TRAFFIC = ("--rate", "1M", "--snaplen", "128", "--tcp", "85", "--udp", "13", "--icmp", "1.5",
+           "--ipv6", "15", "--sizes", "64:3,576:1,1500:2", "--internal", "0", "--transit", "0",
            "--vlan", "0", "--qinq", "0", "--fragments", "0", "--not-ip", "0", "--malformed", "0")
 TABLES = ("--max-flows", "4000000", "--max-hosts", "1000000")
 
@@ -41,7 +41,7 @@ def tcsniff(build, path, *options):
 
 
 def floor(build, name, path):
-    return [program(build, "tests/bench/floor"), "host", path, *TRACES[name][2]]
+    return [program(build, "tests/bench/floor"), "host", path, *TRACES[name][3]]
 
 
 def last_cpu(wanted=None):
@@ -95,9 +95,10 @@ def trace(build, folder, name, packets):
     """The path of a trace; it is made if it is not there."""
     path = os.path.join(folder, name + ".pcap")
     if not os.path.exists(path):
-        hosts, flows, _ = TRACES[name]
+        hosts, flows, peers, _ = TRACES[name]
         subprocess.run([program(build, "tools/mktrace"), "--packets", str(packets), "--hosts",
-                        str(hosts), "--flows", str(flows), *TRAFFIC, path], check=True)
+                        str(hosts), "--flows", str(flows), "--peers", str(peers), *TRAFFIC, path],
+                       check=True)
     return path
 
 
