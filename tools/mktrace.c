@@ -49,6 +49,8 @@ static const char help[] =
 	"      --peers N           outer addresses of either family (as many as hosts,\n"
 	"                          64 to 65536)\n"
 	"      --flows N           connections at once (10 * hosts)\n"
+	"      --longest N         data packets of the longest connections; most have few,\n"
+	"                          2 at least (401)\n"
 	"      --span TIME         time from the first to the last frame (60s)\n"
 	"      --rate N            frames a second, instead of --span\n"
 	"      --start SECONDS     when it begins, since the epoch (1700000000)\n"
@@ -233,6 +235,7 @@ static const struct count_option {
 	{offsetof(struct conf, established), 0, 10000000},
 	{offsetof(struct conf, prefix), PREFIX, 24},
 	{offsetof(struct conf, peers), 2, HOSTS_MAX},
+	{offsetof(struct conf, longest), 2, 65535},
 };
 
 static const struct option longs[] = {
@@ -246,6 +249,7 @@ static const struct option longs[] = {
 	{"established", required_argument, NULL, OPT_COUNT + 7},
 	{"prefix", required_argument, NULL, OPT_COUNT + 8},
 	{"peers", required_argument, NULL, OPT_COUNT + 9},
+	{"longest", required_argument, NULL, OPT_COUNT + 10},
 	{"tcp", required_argument, NULL, OPT_SHARE + SHARE_TCP},
 	{"udp", required_argument, NULL, OPT_SHARE + SHARE_UDP},
 	{"icmp", required_argument, NULL, OPT_SHARE + SHARE_ICMP},
@@ -399,6 +403,7 @@ static int parse(struct conf *c, int argc, char **argv, struct err *e)
 		.packets = 1000000,
 		.hosts = 1000,
 		.prefix = PREFIX,
+		.longest = 401,
 		.start = 1700000000,
 		.seed = 1,
 		.span_ns = 60 * NS_PER_SEC,

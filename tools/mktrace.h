@@ -75,7 +75,7 @@ struct conf {
 	enum mode mode;
 	bool decap;
 	uint64_t established; /* connections beneath a flood */
-	uint64_t packets, hosts, prefix, peers, flows, rate, start, snaplen, seed;
+	uint64_t packets, hosts, prefix, peers, flows, longest, rate, start, snaplen, seed;
 	uint64_t span_ns;
 	double share[SHARES]; /* 0 .. 1 */
 	struct {

@@ -253,7 +253,7 @@ static void open_kind(struct trace *t, struct flow *f, uint32_t index)
 	double u = spread(index + 1, 0.6180339887498949);
 
 	f->step = STEP_DATA;
-	f->left = 2 + draw_zipf(t, 400);
+	f->left = 2 + draw_zipf(t, (uint32_t)t->c.longest - 1);
 	if (u < share[SHARE_TCP]) {
 		f->proto = TCP;
 		f->class = CLASS_TCP;
