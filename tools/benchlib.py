@@ -22,10 +22,10 @@ TRACES = {
     "C": (200, 1000, 200, ["16", "8"]),
 }
 # Plain Ethernet, every frame with its IP addresses where the floor looks for them.
-TRAFFIC = ("--rate", "1M", "--snaplen", "128", "--longest", "5000", "--tcp", "85", "--udp", "13",
-           "--icmp", "1.5", "--ipv6", "15", "--sizes", "64:3,576:1,1500:2", "--internal", "0",
-           "--transit", "0", "--vlan", "0", "--qinq", "0", "--fragments", "0", "--not-ip", "0",
-           "--malformed", "0")
+TRAFFIC = ("--rate", "1M", "--snaplen", "128", "--longest", "5000", "--flat", "--tcp", "85",
+           "--udp", "13", "--icmp", "1.5", "--ipv6", "15", "--sizes", "64:3,576:1,1500:2",
+           "--internal", "0", "--transit", "0", "--vlan", "0", "--qinq", "0", "--fragments", "0",
+           "--not-ip", "0", "--malformed", "0")
 TABLES = ("--max-flows", "4000000", "--max-hosts", "1000000")
 
 

@@ -51,6 +51,8 @@ static const char help[] =
 	"      --flows N           connections at once (10 * hosts)\n"
 	"      --longest N         data packets of the longest connections; most have few,\n"
 	"                          2 at least (401)\n"
+	"      --flat              how much more some connections, hosts and peers have to\n"
+	"                          say than others: the k-th k^-2/3, not 1/k\n"
 	"      --span TIME         time from the first to the last frame (60s)\n"
 	"      --rate N            frames a second, instead of --span\n"
 	"      --start SECONDS     when it begins, since the epoch (1700000000)\n"
@@ -216,6 +218,7 @@ enum {
 	OPT_EXPECT,
 	OPT_EXPECT_ALL,
 	OPT_DECAP,
+	OPT_FLAT,
 	OPT_SHARE,
 	OPT_COUNT = 300
 };
@@ -265,6 +268,7 @@ static const struct option longs[] = {
 	{"span", required_argument, NULL, OPT_SPAN},
 	{"expect", required_argument, NULL, OPT_EXPECT},
 	{"decap", no_argument, NULL, OPT_DECAP},
+	{"flat", no_argument, NULL, OPT_FLAT},
 	{"expect-all", required_argument, NULL, OPT_EXPECT_ALL},
 	{"help", no_argument, NULL, 'h'},
 	{0},
@@ -386,8 +390,8 @@ static int parse_option(struct conf *c, int opt, struct err *e)
 		return parse_sizes(c, optarg, e);
 	if (opt == OPT_SPAN)
 		return units_duration_parse(&c->span_ns, optarg, e);
-	if (opt == OPT_DECAP) {
-		c->decap = true;
+	if (opt == OPT_DECAP || opt == OPT_FLAT) {
+		*(opt == OPT_FLAT ? &c->flat : &c->decap) = true;
 		return 0;
 	}
 	*(opt == OPT_EXPECT ? &c->expect : &c->expect_all) = optarg;

@@ -73,7 +73,7 @@ enum proto {
 
 struct conf {
 	enum mode mode;
-	bool decap;
+	bool decap, flat;
 	uint64_t established; /* connections beneath a flood */
 	uint64_t packets, hosts, prefix, peers, flows, longest, rate, start, snaplen, seed;
 	uint64_t span_ns;

@@ -7,12 +7,25 @@
 
 #include <math.h>
 
-/* 0 .. n-1, the k-th with a chance of about 1/(k+1). */
-static uint32_t draw_zipf(struct trace *t, uint32_t n)
+/* 0 .. n-1, the k-th with a chance of about 1/(k+1), of 0 <= u < 1. */
+static uint32_t zipf(double u, uint32_t n)
 {
-	uint32_t k = (uint32_t)exp(draw_unit(t) * log((double)n + 1)) - 1;
+	const uint32_t k = (uint32_t)exp(u * log((double)n + 1)) - 1;
 
 	return k < n ? k : n - 1;
+}
+
+static uint32_t draw_zipf(struct trace *t, uint32_t n)
+{
+	return zipf(draw_unit(t), n);
+}
+
+/* Of n hosts, peers or connections, of which some have more to say than others. */
+static uint32_t draw_one(struct trace *t, uint32_t n)
+{
+	const double u = draw_unit(t);
+
+	return t->c.flat ? (uint32_t)(u * u * u * n) : zipf(u, n);
 }
 
 static uint32_t draw_size(struct trace *t)
@@ -211,13 +224,13 @@ static double spread(uint64_t i, double by)
 
 static uint32_t outer(struct trace *t, unsigned family)
 {
-	return (uint32_t)t->c.hosts + 2 * draw_zipf(t, t->outers) + (family == ADDR_V6);
+	return (uint32_t)t->c.hosts + 2 * draw_one(t, t->outers) + (family == ADDR_V6);
 }
 
 /* Another inner host of this family, or an outer one if none is near. */
 static uint32_t neighbour(struct trace *t, uint32_t host)
 {
-	uint32_t hosts = (uint32_t)t->c.hosts, i = draw_zipf(t, hosts);
+	uint32_t hosts = (uint32_t)t->c.hosts, i = draw_one(t, hosts);
 
 	for (unsigned tries = 0; tries < 1000; tries++, i = (i + 1) % hosts)
 		if (i != host && t->entities[i].family == t->entities[host].family)
@@ -228,7 +241,7 @@ static uint32_t neighbour(struct trace *t, uint32_t host)
 static void open_ends(struct trace *t, struct flow *f, uint32_t index, bool first)
 {
 	uint32_t hosts = (uint32_t)t->c.hosts;
-	uint32_t host = first && index < hosts ? index : draw_zipf(t, hosts);
+	uint32_t host = first && index < hosts ? index : draw_one(t, hosts);
 	double u = draw_unit(t);
 	bool inbound = happens(t, 0.15);
 
@@ -377,7 +390,7 @@ int make_traffic(struct trace *t)
 		else if (t->opened < flows && happens(t, first))
 			ret = flow_turn(t, t->opened);
 		else
-			ret = flow_turn(t, draw_zipf(t, t->opened ? t->opened : 1));
+			ret = flow_turn(t, draw_one(t, t->opened ? t->opened : 1));
 		if (ret < 0)
 			return ret;
 	}

@@ -61,7 +61,7 @@ class Mktrace(unittest.TestCase):
         self.assert_knows("--tcp", "0", "--udp", "0", "--icmp", "0")
         self.assert_knows("--snaplen", "65535", "--sizes", "20:1,9000:1,65535:1")
         self.assert_knows("--hosts", "2", "--peers", "2", "--transit", "30")
-        self.assert_knows("--longest", "2")
+        self.assert_knows("--longest", "2", "--flat")
         self.assert_knows("--longest", "65535")
         self.assert_knows("--hosts", "2", "--peers", "1000000", "--transit", "30")
 
