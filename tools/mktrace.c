@@ -371,6 +371,8 @@ static int check_conf(struct conf *c, struct err *e)
 			       (unsigned long long)c->prefix, (unsigned long long)c->hosts);
 	if (!c->flows)
 		c->flows = 10 * c->hosts;
+	if (!c->peers)
+		c->peers = c->hosts < 64 ? 64 : c->hosts < OUTERS_MAX ? c->hosts : OUTERS_MAX;
 	if (c->rate)
 		c->span_ns = (uint64_t)((double)c->packets / (double)c->rate * (double)NS_PER_SEC);
 	return check_mode(c, e);
@@ -442,16 +444,12 @@ static int parse(struct conf *c, int argc, char **argv, struct err *e)
 
 static int trace_init(struct trace *t)
 {
-	const uint64_t hosts = t->c.hosts;
-
-	t->inners = (uint32_t)hosts;
+	t->inners = (uint32_t)t->c.hosts;
 	if (t->c.mode == MODE_SCAN4 || t->c.mode == MODE_SCAN6)
 		t->inners += (uint32_t)t->c.packets;
 	else if (t->c.mode != MODE_TRAFFIC)
 		t->inners += 2;
-	t->outers = (uint32_t)(hosts < 64 ? 64 : hosts < OUTERS_MAX ? hosts : OUTERS_MAX);
-	if (t->c.peers)
-		t->outers = (uint32_t)t->c.peers;
+	t->outers = (uint32_t)t->c.peers;
 	t->random = scramble(t->c.seed);
 	t->ts_ns = t->c.start * NS_PER_SEC;
 	t->gap_ns = t->c.span_ns / t->c.packets;

@@ -7,25 +7,23 @@
 
 #include <math.h>
 
-/* 0 .. n-1, the k-th with a chance of about 1/(k+1), of 0 <= u < 1. */
-static uint32_t zipf(double u, uint32_t n)
-{
-	const uint32_t k = (uint32_t)exp(u * log((double)n + 1)) - 1;
-
-	return k < n ? k : n - 1;
-}
-
+/* 0 .. n-1, the k-th with a chance of about 1/(k+1). */
 static uint32_t draw_zipf(struct trace *t, uint32_t n)
 {
-	return zipf(draw_unit(t), n);
+	uint32_t k = (uint32_t)exp(draw_unit(t) * log((double)n + 1)) - 1;
+
+	return k < n ? k : n - 1;
 }
 
 /* Of n hosts, peers or connections, of which some have more to say than others. */
 static uint32_t draw_one(struct trace *t, uint32_t n)
 {
-	const double u = draw_unit(t);
+	double u;
 
-	return t->c.flat ? (uint32_t)(u * u * u * n) : zipf(u, n);
+	if (!t->c.flat)
+		return draw_zipf(t, n);
+	u = draw_unit(t);
+	return (uint32_t)(u * u * u * n);
 }
 
 static uint32_t draw_size(struct trace *t)
