@@ -106,12 +106,11 @@ uint32_t host_dir_lookup(const struct host_dir *d, const struct addr *a, uint8_t
 static uint32_t add(struct host_dir *d, uint32_t *head, const struct addr *a, uint8_t family)
 {
 	uint32_t i = d->free_head;
-	const bool was_used = i != HOST_NONE;
 	struct entry *e;
 
 	if (d->count >= load_relaxed(&d->hosts_limit))
 		return d->hosts_max;
-	if (was_used) {
+	if (i != HOST_NONE) {
 		d->free_head = d->entries[i].next;
 	} else if (d->end < d->hosts_max) {
 		i = d->end;
@@ -126,7 +125,7 @@ static uint32_t add(struct host_dir *d, uint32_t *head, const struct addr *a, ui
 	seq_set(&e->next_id, 0);
 	seq_write_end(&e->seq);
 	/* Not a store: somebody who lost against GONE may still take his 1 off. */
-	if (was_used)
+	if (i != d->end)
 		__atomic_fetch_and(&e->conns, ~GONE, __ATOMIC_RELEASE);
 	store_release(&e->next, *head);
 	store_release(head, i);
@@ -140,7 +139,6 @@ static uint32_t add(struct host_dir *d, uint32_t *head, const struct addr *a, ui
  * add hosts, its line and those it guards go to and fro. */
 static void add_all(struct host_dir *d, const struct host_dir_ask *asks, unsigned n)
 {
-	__builtin_prefetch(&d->lock, 1);
 	/* A scan past the limit is not worth a lock a packet. */
 	if (load_relaxed(&d->count) >= load_relaxed(&d->hosts_limit)) {
 		for (unsigned i = 0; i < n; i++)
